@@ -1,0 +1,49 @@
+import type { JobReturn } from '../wire/job-return.ts'
+import type { ClaimedDelivery } from '../outbox/port.ts'
+
+/** How a batch ended, for those that were handed over together. Ids are delivery ids. */
+export type SendResult =
+  /** All acknowledged. */
+  | { kind: 'delivered' }
+  /** Some acknowledged, some can never be stored; what is in neither is retried. */
+  | { kind: 'partial'; stored: number[]; rejected: { deliveryId: number; error: string }[]; error?: string }
+  /** Not now: the destination's fault, or nobody's. */
+  | { kind: 'retry'; error: string; afterMs?: number }
+  /** Someone must act (credentials, a missing table, a refused signature): retried slowly and alarmed. */
+  | { kind: 'operator'; error: string }
+  /** This item can never be stored. With a batch of more than one, the lane sends them one by one to find which. */
+  | { kind: 'permanent'; error: string }
+
+/** Where returns go: the master is one, each returner is another. It only sends; retry, order and rate are the lane's. */
+export interface Destination {
+  readonly name: string
+  /** How many returns one send may hold, and how many sends may be under way. */
+  readonly maxBatch: number
+  readonly maxInFlight: number
+  /** Hands a batch over; resolves when the destination has answered. Never rejects for a failure of the destination. */
+  send(batch: ClaimedDelivery[], signal: AbortSignal): Promise<SendResult>
+  close(): Promise<void>
+}
+
+/** Which returners a job asked for, before names are resolved. */
+export interface ReturnerRequest {
+  /** Names from the publication's `ret`, split at commas and trimmed. */
+  names: string[]
+  retConfig?: string
+  retKwargs?: Record<string, unknown>
+}
+
+/** Destinations of one return, resolved before its function runs, so that a wrong name is known in time. */
+export interface Routing {
+  destinations: import('../outbox/port.ts').DestinationRef[]
+  /** Returner names that could not be resolved: name → why. Goes into the return as `returner_errors`. */
+  errors: Record<string, string>
+}
+
+/** The one way in for finished jobs, whatever started them. */
+export interface ReturnIntake {
+  /** `master`: fingerprint of the master that asked, absent for what runs without one. */
+  route(request: ReturnerRequest, master: string | undefined): Promise<Routing>
+  /** Resolves when the return is accepted (durable), or is on its volatile way because the store cannot write. */
+  accept(ret: JobReturn, routing: Routing, job?: { master: string; jid: string }): Promise<void>
+}
