@@ -56,7 +56,7 @@ placePinnedNode()
 
 var target = process.argv[2]
 var rest = process.argv.slice(3)
-var args = /\.ts$/.test(target) ? [path.join(root, target)].concat(rest) : null
+var args = target.endsWith('.ts') ? [path.join(root, target)].concat(rest) : null
 var env = Object.assign({}, process.env, {
   PATH: path.dirname(pinnedNode) + path.delimiter + path.join(root, 'node_modules', '.bin') + path.delimiter + process.env.PATH,
 })

@@ -1,5 +1,5 @@
 import type { JobReturn } from '../wire/job-return.ts'
-import type { ClaimedDelivery } from '../outbox/port.ts'
+import type { ClaimedDelivery, DestinationRef } from '../outbox/port.ts'
 
 /** How a batch ended, for those that were handed over together. Ids are delivery ids. */
 export type SendResult =
@@ -35,7 +35,7 @@ export interface ReturnerRequest {
 
 /** Destinations of one return, resolved before its function runs, so that a wrong name is known in time. */
 export interface Routing {
-  destinations: import('../outbox/port.ts').DestinationRef[]
+  destinations: DestinationRef[]
   /** Returner names that could not be resolved: name → why. Goes into the return as `returner_errors`. */
   errors: Record<string, string>
 }
@@ -46,4 +46,18 @@ export interface ReturnIntake {
   route(request: ReturnerRequest, master: string | undefined): Promise<Routing>
   /** Resolves when the return is accepted (durable), or is on its volatile way because the store cannot write. */
   accept(ret: JobReturn, routing: Routing, job?: { master: string; jid: string }): Promise<void>
+}
+
+/** Answers to questions about jobs (find_job and its kin): no rows, straight to the master, dropped when stale. */
+export interface VolatileAnswers {
+  /** Tries until the master took it or it is stale. Never throws. */
+  answer(ret: JobReturn, master: string): void
+}
+
+/** What the routing may ask of the returners there are. Implemented by the returner host. */
+export interface ReturnerCatalogue {
+  /** Checks that the returner exists, loads and has valid options; gives its destination or says why not. */
+  resolve(name: string, request: { retConfig?: string; retKwargs?: Record<string, unknown> }): Promise<{ ref: DestinationRef } | { error: string }>
+  /** Opens a queued destination again, with today's options. Throws when it is no longer configured: its lane is paused. */
+  open(ref: DestinationRef): Destination
 }

@@ -1,0 +1,139 @@
+/**
+ * The returner contract: everything a returner may know of Brine. Site returners import it as `brine/returner`.
+ *
+ * A returner does I/O only. Retry, order, rate, deadlines, isolation and logging belong to the agent.
+ */
+import { z } from 'zod'
+
+export { z }
+
+/** A return as a returner gets it: Salt's fields, JSON-safe values (see agent/wire/json.ts). */
+export interface ReturnRecord {
+  jid: string
+  id: string
+  fun: string | string[]
+  fun_args: unknown[]
+  return: unknown
+  retcode: unknown
+  success: unknown
+  out?: string
+  user?: string
+  master_id?: string
+  metadata?: Record<string, unknown>
+  schedule?: string
+  returner_errors?: Record<string, unknown>
+}
+
+/** One item of a batch. */
+export interface ReturnItem {
+  /** Stable over all attempts: (jid, minion id, destination). Every returner that can de-duplicate must use it. */
+  key: string
+  ret: ReturnRecord
+  /** The same record as JSON text, made once by the agent. */
+  json: string
+}
+
+/** How a returner uses the key: `upsert` and `dedupe-key` make a re-send harmless, `at-least-once` says honestly that it may show twice. */
+export type DeliverySemantics = 'upsert' | 'dedupe-key' | 'at-least-once'
+
+/** What a returner is given besides its options. */
+export interface ReturnerContext {
+  minionId: string
+  /** The destination's name, for messages. */
+  destination: string
+  /** A directory this returner may write to. */
+  stateDir: string
+}
+
+export interface SaltEvent {
+  tag: string
+  data: Record<string, unknown>
+}
+
+/** What `open` gives: the write half, and for a job cache the read half in Salt's terms (reference: Salt's returner interface). */
+export interface ReturnerHandle {
+  /** Resolves when all items are stored for good. */
+  returner(items: ReturnItem[], signal: AbortSignal): Promise<void>
+  close(): Promise<void>
+  saveLoad?(jid: string, load: Record<string, unknown>, minions?: string[]): Promise<void>
+  saveMinions?(jid: string, minions: string[]): Promise<void>
+  /** The stored load; `Minions` (sorted) is added when known; null when the jid is unknown. */
+  getLoad?(jid: string): Promise<Record<string, unknown> | null>
+  /** Minion id → its return record. */
+  getJid?(jid: string): Promise<Record<string, ReturnRecord>>
+  /** Minion id → last return record of that function. */
+  getFun?(fun: string): Promise<Record<string, ReturnRecord>>
+  /** jid → the load. */
+  getJids?(): Promise<Record<string, Record<string, unknown>>>
+  getMinions?(): Promise<string[]>
+  eventReturn?(events: SaltEvent[]): Promise<void>
+  /** The jid to use: the one passed, or a new one. */
+  prepJid?(nocache: boolean, passedJid?: string): Promise<string>
+  /** Removes jobs older than this many seconds. */
+  cleanOldJobs?(keepSeconds: number): Promise<void>
+}
+
+export interface ReturnerDefinition<Options> {
+  /** Salt's name where Salt has one. Lower case, digits, underscores. */
+  name: string
+  /** One line for lists. */
+  summary: string
+  /** Types, validation, README table, sample and JSON Schema all derive from it. */
+  options: z.ZodType<Options>
+  delivery: DeliverySemantics
+  /** `process` when anything in it is synchronous or native. `inline` is for our own small asynchronous ones. Site returners always run in a process. */
+  isolation?: 'process' | 'inline'
+  /** Largest batch `returner` wants; 1 when absent. */
+  maxBatch?: number
+  /** Must not wait for a slow destination longer than `signal` allows. Validation of options happened before. */
+  open(options: Options, context: ReturnerContext): Promise<ReturnerHandle> | ReturnerHandle
+}
+
+/** Declares a returner: `export default defineReturner({…})`. */
+export function defineReturner<Options>(definition: ReturnerDefinition<Options>): ReturnerDefinition<Options> {
+  return definition
+}
+
+/** Codes by which errors are recognised, since they cross processes. */
+export const ERROR_CODES = {
+  permanent: 'BRINE_PERMANENT',
+  operator: 'BRINE_OPERATOR',
+  retryAfter: 'BRINE_RETRY_AFTER',
+  partial: 'BRINE_PARTIAL',
+} as const
+
+/** This item can never be stored (schema, size, encoding): it becomes a dead letter. */
+export class PermanentError extends Error {
+  readonly code = ERROR_CODES.permanent
+  override name = 'PermanentError'
+}
+
+/** Someone must act (credentials, permission, a missing table): retried slowly and alarmed. */
+export class OperatorError extends Error {
+  readonly code = ERROR_CODES.operator
+  override name = 'OperatorError'
+}
+
+/** The destination said when to come back. */
+export class RetryAfterError extends Error {
+  readonly code = ERROR_CODES.retryAfter
+  readonly afterMs: number
+  override name = 'RetryAfterError'
+  constructor(message: string, afterMs: number, options?: ErrorOptions) {
+    super(message, options)
+    this.afterMs = afterMs
+  }
+}
+
+/** Part of a batch is stored, part can never be; an item in neither list is retried. Items are named by key. */
+export class PartialError extends Error {
+  readonly code = ERROR_CODES.partial
+  readonly stored: string[]
+  readonly rejected: { key: string; error: string }[]
+  override name = 'PartialError'
+  constructor(message: string, result: { stored: string[]; rejected: { key: string; error: string }[] }, options?: ErrorOptions) {
+    super(message, options)
+    this.stored = result.stored
+    this.rejected = result.rejected
+  }
+}
