@@ -1,0 +1,158 @@
+/**
+ * The one JSON form of a value, made once per return and given to every returner.
+ *
+ * | value                | text                                   | value for code (`toJsonValue`)   |
+ * |----------------------|----------------------------------------|----------------------------------|
+ * | integer beyond 2^53  | exact number                           | its decimal text                 |
+ * | 1.0                  | `1.0`                                  | `1`                              |
+ * | NaN, ±Infinity       | `"NaN"`, `"Infinity"`, `"-Infinity"`   | the same text                    |
+ * | bytes                | `{"__bytes__":"<base64>"}`             | the same map                     |
+ * | DateTime             | ISO text, `"2025-01-02T03:04:05.000000"` | the same text                  |
+ * | Constant             | `{"__constant__":[name,value]}`        | the same map                     |
+ * | other extension      | `{"__ext__":[type,"<base64>"]}`        | the same map                     |
+ * | nested beyond 512    | `{"__truncated__":"nesting"}`          | the same map                     |
+ *
+ * Keys that are not text are written as Python's json writes them (True → `true`, None → `null`, 1 → `1`, 1.5 → `1.5`); keys that
+ * Python refuses (bytes, lists …) become the JSON text of the key. Where two keys would fall together, text keys keep their
+ * name and the others get their kind added: {1: a, "1": b} → {"1 (int)": a, "1": b}. The order of a map is kept in the text.
+ * Nothing here throws for any value, and `__proto__` is an ordinary own member of the result.
+ */
+import { decode, MsgpackError } from './msgpack.ts'
+import { MAX_DEPTH } from './msgpack-error.ts'
+import { Constant, DateTime, Extension, Float, entries, isMap } from './value.ts'
+import type { Value, ValueObject } from './value.ts'
+
+/** A JobReturn as returners see it: Salt's fields, JSON-safe. */
+export interface JobReturnJson {
+  jid: string
+  id: string
+  fun: string | string[]
+  fun_args: unknown[]
+  return: unknown
+  retcode: unknown
+  success: unknown
+  out?: string
+  user?: string
+  master_id?: string
+  metadata?: Record<string, unknown>
+  schedule?: string
+  returner_errors?: Record<string, unknown>
+}
+
+/** JSON text of a value, by the table above. Never throws. */
+export function toJsonText(value: Value): string {
+  return text(value, 0)
+}
+
+/** The same as a structure that `JSON.stringify` takes: plain objects, arrays, strings, numbers, booleans and null. Never throws. */
+export function toJsonValue(value: Value): unknown {
+  return plain(value, 0)
+}
+
+/**
+ * Reads a stored JobReturn (msgpack) and gives it as a record and as JSON text.
+ *
+ * @throws MsgpackError when the bytes are not msgpack or not a return.
+ */
+export function recordOf(body: Uint8Array): { record: JobReturnJson; json: string } {
+  const value = decode(body)
+  const record = toJsonValue(value)
+  if (!isJobReturn(record)) throw new MsgpackError('the record is not a return')
+  return { record, json: toJsonText(value) }
+}
+
+function isJobReturn(record: unknown): record is JobReturnJson {
+  if (typeof record !== 'object' || record === null) return false
+  const { jid, id, fun, fun_args: args, return: result } = record as Record<string, unknown>
+  return typeof jid === 'string' && typeof id === 'string' && (typeof fun === 'string' || Array.isArray(fun)) &&
+    Array.isArray(args) && result !== undefined
+}
+
+function text(value: Value, depth: number): string {
+  if (depth > MAX_DEPTH) return '{"__truncated__":"nesting"}'
+  if (typeof value === 'bigint') return value.toString()
+  if (value instanceof Float) return floatText(value.value)
+  if (typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0))) return floatText(value)
+  if (Array.isArray(value)) return `[${value.map((item) => text(item, depth + 1)).join(',')}]`
+  if (isMap(value)) {
+    return `{${namedEntries(value).map(([name, member]) => `${JSON.stringify(name)}:${text(member, depth + 1)}`).join(',')}}`
+  }
+  if (value instanceof Constant) return `{"__constant__":[${JSON.stringify(value.name)},${text(value.value, depth + 1)}]}`
+  return JSON.stringify(plain(value, depth))
+}
+
+function floatText(value: number): string {
+  if (!Number.isFinite(value)) return JSON.stringify(String(value))
+  const digits = Object.is(value, -0) ? '-0' : String(value)
+  return /^-?\d+$/.test(digits) ? `${digits}.0` : digits
+}
+
+function plain(value: Value, depth: number): unknown {
+  if (depth > MAX_DEPTH) return { __truncated__: 'nesting' }
+  if (typeof value === 'number') return Number.isFinite(value) ? value : String(value)
+  if (typeof value === 'bigint') return value.toString()
+  if (value === null || typeof value === 'boolean' || typeof value === 'string') return value
+  if (Array.isArray(value)) return value.map((item) => plain(item, depth + 1))
+  if (isMap(value)) return plainObject(namedEntries(value).map(([name, member]) => [name, plain(member, depth + 1)]))
+  if (value instanceof Float) return plain(value.value, depth)
+  if (value instanceof Uint8Array) return { __bytes__: base64(value) }
+  if (value instanceof DateTime) return isoText(value.text)
+  if (value instanceof Constant) return { __constant__: [value.name, plain(value.value, depth + 1)] }
+  if (value instanceof Extension) return { __ext__: [value.type, base64(value.data)] }
+  return String(value)
+}
+
+/** Defines members instead of assigning them, as JSON.parse does, so that `__proto__` sets no prototype. */
+function plainObject(members: [string, unknown][]): Record<string, unknown> {
+  const object: Record<string, unknown> = {}
+  for (const [name, member] of members) {
+    if (name === '__proto__') Object.defineProperty(object, name, { value: member, enumerable: true, writable: true, configurable: true })
+    else object[name] = member
+  }
+  return object
+}
+
+function namedEntries(map: ValueObject | Map<Value, Value>): [string, Value][] {
+  if (!(map instanceof Map)) return Object.entries(map)
+  const members = entries(map)
+  const taken = new Set<string>()
+  for (const [key] of members) if (typeof key === 'string') taken.add(key)
+  return members.map(([key, member]) => {
+    if (typeof key === 'string') return [key, member]
+    const name = freeName(keyText(key), kindOf(key), taken)
+    taken.add(name)
+    return [name, member]
+  })
+}
+
+function freeName(name: string, kind: string, taken: Set<string>): string {
+  if (!taken.has(name)) return name
+  let candidate = `${name} (${kind})`
+  for (let count = 2; taken.has(candidate); count += 1) candidate = `${name} (${kind} ${count})`
+  return candidate
+}
+
+function keyText(key: Value): string {
+  if (key instanceof Float) return floatText(key.value).replaceAll('"', '')
+  if (key instanceof DateTime) return isoText(key.text)
+  if (typeof key === 'object' && key !== null) return toJsonText(key)
+  return String(key)
+}
+
+function kindOf(key: Value): string {
+  if (typeof key === 'boolean') return 'bool'
+  if (key === null) return 'none'
+  if (typeof key === 'bigint' || (typeof key === 'number' && Number.isInteger(key))) return 'int'
+  if (typeof key === 'number' || key instanceof Float) return 'float'
+  if (key instanceof Uint8Array) return 'bytes'
+  return 'other'
+}
+
+/** `20250102T03:04:05.000000` → `2025-01-02T03:04:05.000000`; anything else stays as it came. */
+function isoText(stamp: string): string {
+  return stamp.replace(/^(\d{4})(\d{2})(\d{2})T/, '$1-$2-$3T')
+}
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
+}
