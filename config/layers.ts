@@ -1,0 +1,178 @@
+/** Where options come from, lowest first: the main file, the included files, the environment, flags. */
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { basename, dirname, isAbsolute, join } from 'node:path'
+import type { Problem, Source } from './problems.ts'
+import { isPlainMap } from './secret.ts'
+import { parseYaml } from './yaml.ts'
+
+/** One file, environment variable or flag that sets options. */
+export interface Layer {
+  values: Record<string, unknown>
+  sourceOf(path: readonly string[], part: 'key' | 'value'): Source
+}
+
+export interface LayerRequest {
+  /** The configuration directory. */
+  directory: string
+  /** The main file's name in it, `minion`. */
+  file: string
+  /** `minion.d/*.conf`, used unless the main file says otherwise. */
+  defaultInclude: string
+  /** Variables whose names begin with `prefix`: BRINE_MASTER_PORT is master_port, BRINE_OUTBOX__MAX_BYTES is outbox.max_bytes. */
+  environment: Readonly<Record<string, string | undefined>>
+  environmentPrefix: string
+  /** Variables with the prefix that are no options. */
+  environmentIgnored: readonly string[]
+  /** Options given on the command line, `{log_level: 'debug'}`; undefined ones are not given. */
+  flags: Readonly<Record<string, unknown>>
+}
+
+const MAX_FILE_BYTES = 1024 * 1024
+const MAX_SECRET_BYTES = 64 * 1024
+const MAX_INCLUDED_FILES = 1000
+
+/** Reads all layers. What cannot be read is a problem and is left out; a missing main file is none. */
+export function readLayers(request: LayerRequest): { layers: Layer[]; problems: Problem[] } {
+  const problems: Problem[] = []
+  const readSecret = secretReader(request)
+  const main = readFileLayer(join(request.directory, request.file), problems, readSecret, true)
+  const include = main?.values['default_include'] ?? request.defaultInclude
+  const more = main?.values['include'] ?? []
+  const included = [include, ...(Array.isArray(more) ? more : [more])]
+    .filter((pattern): pattern is string => typeof pattern === 'string' && pattern !== '')
+    .flatMap((pattern) => matchingFiles(request.directory, pattern))
+  if (included.length > MAX_INCLUDED_FILES) {
+    problems.push(fileProblem(request.directory, `more than ${MAX_INCLUDED_FILES} files are included`, 'join some of them'))
+  }
+  const files = included.slice(0, MAX_INCLUDED_FILES).map((file) => readFileLayer(file, problems, readSecret, false))
+  const layers = [main, ...files, ...environmentLayers(request, problems), ...flagLayers(request.flags)]
+  return { layers: layers.filter((layer) => layer !== undefined), problems }
+}
+
+/** Puts layers on top of each other: maps are merged key by key, everything else is replaced. */
+export function mergeLayers(layers: readonly Layer[]): Record<string, unknown> {
+  return layers.reduce<Record<string, unknown>>((merged, layer) => mergeMaps(merged, layer.values), {})
+}
+
+/** Where the value under a path comes from: the last layer that has it, or the default. */
+export function findSource(layers: readonly Layer[], path: readonly string[], part: 'key' | 'value' = 'value'): Source {
+  const layer = layers.findLast((candidate) => hasPath(candidate.values, path))
+  return layer?.sourceOf(path, part) ?? { kind: 'default' }
+}
+
+function mergeMaps(below: Record<string, unknown>, above: Record<string, unknown>): Record<string, unknown> {
+  const merged = new Map(Object.entries(below))
+  for (const [key, value] of Object.entries(above)) {
+    const old = merged.get(key)
+    merged.set(key, isPlainMap(value) && isPlainMap(old) ? mergeMaps(old, value) : value)
+  }
+  // fromEntries defines properties, so that a key named __proto__ is only a key.
+  return Object.fromEntries(merged)
+}
+
+function hasPath(value: unknown, path: readonly string[]): boolean {
+  let at = value
+  for (const step of path) {
+    if (typeof at !== 'object' || at === null || !Object.hasOwn(at, step)) return false
+    at = (at as Record<string, unknown>)[step]
+  }
+  return true
+}
+
+type ReadSecret = (kind: 'file' | 'env', name: string) => string
+
+function readFileLayer(file: string, problems: Problem[], readSecret: ReadSecret, optional: boolean): Layer | undefined {
+  let content: string
+  try {
+    if (statSync(file).size > MAX_FILE_BYTES) {
+      problems.push(fileProblem(file, `is larger than ${MAX_FILE_BYTES} bytes`, 'is this the right file?'))
+      return undefined
+    }
+    content = readFileSync(file, 'utf8')
+  } catch (error) {
+    if (!(optional && isMissing(error))) problems.push(fileProblem(file, `cannot be read: ${errorCode(error)}`, 'check that it exists and may be read'))
+    return undefined
+  }
+  const parsed = parseYaml(content, { readSecret })
+  if (!parsed.ok) {
+    for (const { line, column, what } of parsed.faults) problems.push({ severity: 'error', source: { kind: 'file', file, line, column }, option: '', what })
+    return undefined
+  }
+  const { value, locate } = parsed.yaml
+  if (value === null || value === undefined) return undefined
+  if (!isPlainMap(value)) {
+    problems.push(fileProblem(file, 'is not a map of options', 'write lines such as `master: salt.example.org`'))
+    return undefined
+  }
+  return { values: value, sourceOf: (path, part) => ({ kind: 'file', file, ...locate(path, part) }) }
+}
+
+function environmentLayers(request: LayerRequest, problems: Problem[]): Layer[] {
+  const names = Object.keys(request.environment)
+    .filter((name) => name.startsWith(request.environmentPrefix) && !request.environmentIgnored.includes(name))
+    .toSorted()
+  return names.flatMap((name) => {
+    const source: Source = { kind: 'environment', name }
+    const parsed = parseYaml(request.environment[name] ?? '')
+    if (!parsed.ok) {
+      problems.push({ severity: 'error', source, option: '', what: parsed.faults[0]?.what ?? 'cannot be read as YAML', advice: 'perhaps it needs quotes' })
+      return []
+    }
+    const path = name.slice(request.environmentPrefix.length).toLowerCase().split('__')
+    const values = path.reduceRight<unknown>((value, step) => ({ [step]: value }), parsed.yaml.value)
+    return isPlainMap(values) ? [{ values, sourceOf: () => source }] : []
+  })
+}
+
+function flagLayers(flags: Readonly<Record<string, unknown>>): Layer[] {
+  return Object.entries(flags).flatMap(([name, value]) => {
+    if (value === undefined) return []
+    return [{ values: { [name]: value }, sourceOf: (): Source => ({ kind: 'flag', name: `--${name.replaceAll('_', '-')}` }) }]
+  })
+}
+
+/** Files that a pattern such as `minion.d/*.conf` names, sorted; `*` and `?` work in its last part and pass over hidden files. */
+function matchingFiles(directory: string, pattern: string): string[] {
+  const full = isAbsolute(pattern) ? pattern : join(directory, pattern)
+  if (!/[*?]/.test(full)) return [full]
+  const parts = basename(full).replaceAll(/[.+^${}()|[\]\\]/g, String.raw`\$&`)
+  const test = new RegExp(`^${parts.replaceAll('*', '.*').replaceAll('?', '.')}$`)
+  try {
+    const names = readdirSync(dirname(full)).filter((name) => test.test(name) && !name.startsWith('.'))
+    return names.toSorted().map((name) => join(dirname(full), name))
+  } catch (error) {
+    if (isMissing(error)) return []
+    throw error
+  }
+}
+
+/** `!file PATH` (relative to the configuration directory; one trailing line end is dropped) and `!env NAME`. */
+function secretReader(request: LayerRequest): ReadSecret {
+  return (kind, name) => {
+    if (kind === 'env') {
+      const value = request.environment[name]
+      if (value === undefined) throw new Error(`the environment has no ${name}`)
+      return value
+    }
+    const file = isAbsolute(name) ? name : join(request.directory, name)
+    try {
+      if (statSync(file).size > MAX_SECRET_BYTES) throw new Error('EFBIG')
+      return readFileSync(file, 'utf8').replace(/\r?\n$/, '')
+    } catch (error) {
+      throw new Error(`the secret's file ${file} cannot be read: ${errorCode(error)}`, { cause: error })
+    }
+  }
+}
+
+function fileProblem(file: string, what: string, advice: string): Problem {
+  return { severity: 'error', source: { kind: 'file', file, line: 1, column: 1 }, option: '', what, advice }
+}
+
+function isMissing(error: unknown): boolean {
+  return errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR'
+}
+
+function errorCode(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown error'
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.message
+}

@@ -1,0 +1,123 @@
+/** Loads the minion's configuration: files, environment and flags into one checked, frozen object. */
+import { join, resolve } from 'node:path'
+import { findSource, mergeLayers, readLayers } from './layers.ts'
+import { hostMinionId, readMinionId } from './minion-id.ts'
+import { ConfigError, type Problem, type Source } from './problems.ts'
+import { isSaltOnly } from './salt-options.ts'
+import { type MinionConfig, minionSchema, PATH_OPTIONS } from './schema.ts'
+import { isPlainMap, isSecret, isSecretName, revealSecrets } from './secret.ts'
+import { problemsOf, unknownTopLevel } from './validate.ts'
+
+export interface LoadRequest {
+  /** `-c`; otherwise BRINE_CONFIG_DIR, otherwise /etc/brine under the root directory given as a flag or in the environment. */
+  directory?: string
+  environment: Readonly<Record<string, string | undefined>>
+  /** Options from the command line by their names; undefined ones are not given. */
+  flags?: Readonly<Record<string, unknown>>
+  /** Names of returners and the like whose maps are legal at the top level. */
+  knownNames?: readonly string[]
+}
+
+export interface LoadedConfig {
+  config: MinionConfig
+  /** Everything that was set, as merged, secrets revealed: for returner options and config.get. Never log it. */
+  raw: Readonly<Record<string, unknown>>
+  sources: ConfigSources
+  /** Warnings; errors are thrown. */
+  problems: readonly Problem[]
+}
+
+/** What is known about where values came from. Paths are lists of keys, since a key may hold dots. */
+export interface ConfigSources {
+  of(path: readonly string[]): Source
+  /** True for a value that must not be printed: from `!file` or `!env`, or under a name such as `password`. */
+  isSecret(path: readonly string[]): boolean
+  /** Where the id came from. */
+  id: 'option' | 'minion_id' | 'hostname'
+}
+
+/** Variables with our prefix that are not options. */
+const NOT_OPTIONS = ['BRINE_CONFIG_DIR', 'BRINE_DIST']
+
+/**
+ * Loads and checks the minion's configuration.
+ *
+ * @throws ConfigError with every problem when one of them is an error
+ */
+export async function loadConfig(request: LoadRequest): Promise<LoadedConfig> {
+  const directory = configDirectory(request)
+  const { layers, problems } = readLayers({
+    directory,
+    file: 'minion',
+    defaultInclude: 'minion.d/*.conf',
+    environment: request.environment,
+    environmentPrefix: 'BRINE_',
+    environmentIgnored: NOT_OPTIONS,
+    flags: request.flags ?? {},
+  })
+  const wrapped = mergeLayers(layers)
+  const raw = revealSecrets(wrapped) as Record<string, unknown>
+  const parsed = minionSchema.safeParse(raw)
+  if (!parsed.success) problems.push(...problemsOf(parsed.error, minionSchema, layers, wrapped))
+  const knownNames = new Set(request.knownNames)
+  // A dotted key is a module's or returner's option (`returner.pgjsonb.host`): whoever reads it checks it.
+  const isKnown = (key: string): boolean => key.includes('.') || knownNames.has(key) || isAlternative(wrapped[key], knownNames)
+  problems.push(...unknownTopLevel(wrapped, minionSchema, layers, { isKnown, isWithoutEffect: isSaltOnly }))
+  if (!parsed.success || problems.some((problem) => problem.severity === 'error')) throw new ConfigError(problems)
+
+  const { id: givenId, ...options } = moveRoot(parsed.data)
+  const keptId = givenId === undefined && options.minion_id_caching ? readMinionId(directory) : undefined
+  const id = givenId ?? keptId ?? (await hostMinionId(options))
+  return {
+    config: deepFreeze({ ...options, id, conf_dir: directory }),
+    raw: deepFreeze(raw),
+    sources: {
+      of: (path) => findSource(layers, path),
+      isSecret: (path) => path.some(isSecretName) || isSecret(valueAt(wrapped, path)),
+      id: givenId !== undefined ? 'option' : keptId !== undefined ? 'minion_id' : 'hostname',
+    },
+    problems,
+  }
+}
+
+/** The directory the configuration is read from. */
+export function configDirectory({ directory, environment, flags }: LoadRequest): string {
+  if (directory !== undefined) return resolve(directory)
+  const root = flags?.['root_dir'] ?? environment['BRINE_ROOT_DIR']
+  return resolve(environment['BRINE_CONFIG_DIR'] ?? join(typeof root === 'string' ? root : '/', 'etc/brine'))
+}
+
+/** `alternative: {pgjsonb: {host: …}}` is another profile of known returners. */
+function isAlternative(value: unknown, knownNames: ReadonlySet<string>): boolean {
+  if (!isPlainMap(value)) return false
+  const keys = Object.keys(value)
+  return keys.length > 0 && keys.every((key) => knownNames.has(key))
+}
+
+type Parsed = ReturnType<typeof minionSchema.parse>
+
+/** Moves every path option under `root_dir`, unless it lies there already (Salt's prepend_root_dir). */
+function moveRoot(options: Parsed): Parsed {
+  const root = options.root_dir.replace(/\/+$/, '')
+  if (root === '') return options
+  const move = (path: string): string => (path === root || path.startsWith(`${root}/`) ? path : join(root, path))
+  const moved: Record<string, unknown> = structuredClone(options)
+  for (const [first, second] of PATH_OPTIONS) {
+    const map = second === undefined ? moved : moved[first]
+    const key = second ?? first
+    if (!isPlainMap(map)) continue
+    const value = map[key]
+    map[key] = Array.isArray(value) ? value.map((item) => move(String(item))) : move(String(value))
+  }
+  return moved as Parsed
+}
+
+function valueAt(value: unknown, path: readonly string[]): unknown {
+  return path.reduce<unknown>((at, step) => (isPlainMap(at) && Object.hasOwn(at, step) ? at[step] : undefined), value)
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return value
+  for (const item of Object.values(value)) deepFreeze(item)
+  return Object.freeze(value)
+}

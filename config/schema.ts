@@ -1,0 +1,189 @@
+/**
+ * The minion's options: names, types and defaults in one place. Names are Salt's where Salt has the option; where a default differs
+ * from Salt's, the description says so. In the typed result durations are milliseconds and sizes bytes, whatever was written.
+ */
+import { z } from 'zod'
+import { count, duration, flag, oneOf, path, share, size, text, textList } from './option-types.ts'
+
+const masterOptions = {
+  master: textList()
+    .refine((list) => list.length > 0, { error: 'at least one master is needed' })
+    .prefault('salt')
+    .describe('The master, host or host:port; a list connects to each of them'),
+  master_type: oneOf('str', 'disable').default('str').describe('`disable` runs without a master'),
+  master_port: count(1, 65_535).default(4506).describe("The master's request port"),
+  publish_port: count(1, 65_535).default(4505).describe("The master's publish port; the master's own word wins while this is the default"),
+  transport: z
+    .literal('ws', { error: 'only ws is supported; set `transport: ws` here and on the master' })
+    .default('ws')
+    .describe('Must be the same on the master (Salt: zeromq)'),
+  ssl: z.literal([false, null], { error: 'TLS is not supported; remove this option' }).default(null).describe('Not supported'),
+  master_finger: text().prefault('').describe("The fingerprint the master's key must have before it is trusted"),
+  verify_master_pubkey_sign: flag().default(false).describe("Verify the signature of the master's key"),
+  master_sign_key_name: text().prefault('master_sign').describe('Name of that verification key in pki_dir, without .pub'),
+  always_verify_signature: flag().default(false).describe("Verify the signature of the master's key at every authentication"),
+  sign_pub_messages: flag().default(true).describe('Accept only signed publications (Salt: False)'),
+  master_alive_interval: duration('s').prefault(0).describe('How often the connection is checked; 0 leaves it to the link'),
+  ping_interval: duration('m').prefault(0).describe('How often the master is told that the minion is alive; a bare number is minutes'),
+}
+
+const identityOptions = {
+  id: text()
+    .refine(isMinionId, { error: 'is not a minion id: no slash, backslash, NUL, "." or ".." and at most 255 bytes' })
+    .optional()
+    .describe("The minion's id; otherwise the file minion_id, then the host's name"),
+  minion_id_caching: flag().default(true).describe('Keep the id that was found in the file minion_id'),
+  minion_id_lowercase: flag().default(false).describe('Write the id that was found in lower case'),
+  append_domain: text().prefault('').describe('Added to the id that was found when it has no domain'),
+  user: text().optional().describe('The user to run as; the minion refuses to start as another'),
+}
+
+const placeOptions = {
+  root_dir: path().default('/').describe('Put before every path below'),
+  pki_dir: path().default('/etc/brine/pki/minion').describe('Keys'),
+  cachedir: path().default('/var/cache/brine/minion').describe('What may be deleted'),
+  sock_dir: path().default('/run/brine/minion').describe('The control socket'),
+  log_file: path().default('/var/log/brine/minion').describe('Log file'),
+  log_level: logLevel().default('warning').describe('Level of the terminal or journal'),
+  log_level_logfile: logLevel().nullable().default(null).describe('Level of the log file; log_level when not set'),
+  log_format: oneOf('auto', 'salt', 'json').default('auto').describe('`auto` is salt on a terminal, json elsewhere'),
+  default_include: text().prefault('minion.d/*.conf').describe('Read after the main file, sorted; later wins'),
+  include: textList().prefault([]).describe('More files, read last'),
+}
+
+const securityOptions = {
+  keysize: count(2048, 16_384).default(2048).describe('Bits of a new minion key'),
+  hash_type: oneOf('sha256', 'sha384', 'sha512', 'sha224', 'sha1', 'md5').default('sha256').describe('For fingerprints and files'),
+  encryption_algorithm: oneOf('OAEP-SHA1', 'OAEP-SHA224').default('OAEP-SHA1').describe('For the key exchange'),
+  signing_algorithm: oneOf('PKCS1v15-SHA1', 'PKCS1v15-SHA224').default('PKCS1v15-SHA1').describe('For signatures'),
+  autosign_grains: textList().prefault([]).describe('Grains sent with the key, for the master to accept it by'),
+}
+
+const retryOptions = {
+  auth_timeout: duration('s').prefault(5).describe('One attempt to authenticate'),
+  auth_tries: count(1).default(7).describe('Attempts before the connection is made anew'),
+  acceptance_wait_time: duration('s').prefault(10).describe('Between attempts while the key is not accepted'),
+  acceptance_wait_time_max: duration('s').prefault(0).describe('Up to which that time doubles; 0 keeps it'),
+  rejected_retry: flag().default(true).describe('Ask again, slowly, after a rejection (Salt: False)'),
+  random_reauth_delay: duration('s').prefault(10).describe('Spread of re-authentication after the master changed its key'),
+  random_startup_delay: duration('s').prefault(0).describe('Spread of the first connection'),
+  recon_default: duration('ms').prefault(1000).describe('First wait before a new connection; a bare number is milliseconds'),
+  recon_max: duration('ms').prefault(10_000).describe('Longest wait; a bare number is milliseconds'),
+  recon_randomize: flag().default(true).describe('Spread these waits'),
+  retry_dns: duration('s').prefault(30).describe("Wait after the master's name was not found"),
+  request_channel_timeout: duration('s').prefault(60).describe('One request to the master'),
+  request_channel_tries: count(1).default(3).describe('Attempts of a request that is not a return'),
+  tcp_keepalive: flag().default(true).describe('TCP keepalive'),
+  tcp_keepalive_idle: duration('s').prefault(300).describe('Silence before the first probe'),
+  tcp_keepalive_cnt: z.int().default(-1).describe('Probes before the connection is dead; -1 as the system'),
+  tcp_keepalive_intvl: z.int().default(-1).describe('Seconds between probes; -1 as the system'),
+}
+
+const workOptions = {
+  return: textList().prefault([]).describe('Returners for every single-function job of a master'),
+  ext_job_cache: textList().prefault([]).describe('Returners for every result (Salt: only salt-call and startup states)'),
+  returner_dirs: z.array(path()).default(['/etc/brine/returners']).describe("Directories of a site's own returners (Salt: none)"),
+  module_dirs: z.array(path()).default(['/etc/brine/modules']).describe("Directories of a site's own modules (Salt: none)"),
+  disable_returners: textList().prefault([]).describe('Returners that no job may use'),
+  disable_modules: textList().prefault([]).describe('Modules that no job may use'),
+  grains: z.record(z.string(), z.unknown()).default({}).describe('Grains of this host'),
+  nodegroups: z.record(z.string(), z.union([z.string(), z.array(z.string())])).default({}).describe('Named targets for compound matching'),
+  process_count_max: z
+    .int()
+    .refine((value) => value === -1 || value >= 1, { error: 'must be at least 1, or -1 for no bound' })
+    .default(16)
+    .describe('Jobs that run at a time; -1 for no bound (Salt: -1)'),
+  multifunc_ordered: flag().default(false).describe('Results of a multi-function job as a list in order'),
+  start_event_grains: textList().prefault([]).describe('Grains sent with the start event'),
+  enable_legacy_startup_events: flag().default(true).describe('Also send the start event under its old tag'),
+  cache_jobs: flag().default(false).describe('Kept for compatibility: the store remembers returns in any case'),
+  on_store_failure: oneOf('run', 'refuse').default('run').describe('What jobs do while the store cannot be written (not in Salt)'),
+}
+
+const bounds = { max_bytes: size().optional(), max_rows: count(1).optional(), max_age: duration('s').optional() }
+
+const outbox = z
+  .strictObject({
+    dir: path().default('/var/lib/brine/minion').describe('Directory of the store'),
+    max_bytes: size().optional().describe('Database, log and dead letters; by default a tenth of the free disk, 64 MiB to 1 GiB'),
+    max_rows: count(1).default(1_000_000).describe('Queued and dead deliveries'),
+    max_age: duration('s').prefault('30d').describe('Of a queued or dead delivery, counted while the agent runs'),
+    destination_share: share().default(0.5).describe('Largest part of the space that one destination may hold'),
+    master_reserve: share().default(0.25).describe('Part of the space kept for the master'),
+    per_destination: z.record(z.string(), z.strictObject(bounds)).default({}).describe('Bounds of single destinations, by name'),
+    remember_jids: count(1).default(1_000_000).describe('Job ids remembered against a second run'),
+    remember_for: duration('s').prefault('30d').describe('Or as long; whichever keeps more'),
+    remember_max_bytes: size().prefault('100MiB').describe('Space for them at most'),
+    volatile_max_bytes: size().prefault('8MiB').describe('Returns held in memory while the store cannot be written'),
+  })
+  .prefault({})
+  .describe('The store of returns (not in Salt)')
+
+const delivery = z
+  .strictObject({
+    backoff_base: duration('s').prefault('1s').describe('First wait after a failure'),
+    backoff_cap: duration('s').prefault('60s').describe('Longest wait'),
+    operator_retry: duration('s').prefault('5m').describe('Wait after a fault that someone must mend'),
+    refused_retry: duration('s').prefault('1h').describe('Wait after the master refused a return'),
+    drain_rate: z.number().positive().default(200).describe('Backlog deliveries a second'),
+    batch: count(1, 10_000).default(100).describe('Deliveries handed over together at most'),
+    batch_bytes: size().prefault('4MiB').describe('And their size'),
+    send_timeout: duration('s').prefault('60s').describe('One hand-over'),
+    breaker_failures: count(1).default(5).describe('Failures in a row after which only probes are sent'),
+    backlog_share: share().default(0.2).describe('Part of the sends that the backlog keeps beside fresh returns'),
+    max_destinations: count(1, 64).default(64).describe('Destinations at a time'),
+  })
+  .prefault({})
+  .describe('How returns are delivered (not in Salt)')
+
+const returnerHost = z
+  .strictObject({
+    deadline: duration('s').prefault('60s').describe('One call of a returner'),
+    memory_limit: size().prefault('256MiB').describe('Memory of a returner process'),
+    idle_stop: duration('s').prefault('5m').describe('Silence after which a returner process ends'),
+    start_timeout: duration('s').prefault('15s').describe('Start of a returner process'),
+    restart_backoff_cap: duration('s').prefault('60s').describe('Longest wait before a failed process starts again'),
+    allow_overrides: flag().default(false).describe('Whether a job may replace hosts and credentials with ret_kwargs'),
+  })
+  .prefault({})
+  .describe('The processes returners run in (not in Salt)')
+
+const jobs = z
+  .strictObject({
+    queue: count(1).default(1000).describe('Jobs that wait at most'),
+    output_limit: size().prefault('64MiB').describe("A command's output; more is cut and marked"),
+    shutdown_grace: duration('s').prefault('30s').describe('How long running jobs may finish after SIGTERM'),
+    survivors: oneOf('end', 'leave').default('end').describe('What becomes of the processes of an interrupted job'),
+    question_stale: duration('s').prefault('60s').describe('Age at which an answer about jobs is dropped'),
+  })
+  .prefault({})
+  .describe('How jobs run (not in Salt)')
+
+/** Every option of the minion. Unknown top-level keys are legal in Salt and are passed over; our own maps are strict. */
+export const minionSchema = z.object({
+  ...masterOptions,
+  ...identityOptions,
+  ...placeOptions,
+  ...securityOptions,
+  ...retryOptions,
+  ...workOptions,
+  outbox,
+  delivery,
+  returner_host: returnerHost,
+  jobs,
+})
+
+/** The options as the agent gets them: checked, with defaults, paths under `root_dir`, `id` found. */
+export type MinionConfig = Readonly<Omit<z.output<typeof minionSchema>, 'id'> & { id: string; conf_dir: string }>
+
+/** Options whose values are paths that `root_dir` moves. */
+export const PATH_OPTIONS = [['pki_dir'], ['cachedir'], ['sock_dir'], ['log_file'], ['returner_dirs'], ['module_dirs'], ['outbox', 'dir']] as const
+
+/** True for what may be a minion's id: it becomes a file name on the master (Salt's utils/verify.py valid_id). */
+export function isMinionId(id: string): boolean {
+  return id !== '' && id !== '.' && id !== '..' && !/[/\\\0\s]/.test(id) && Buffer.byteLength(id) <= 255
+}
+
+function logLevel() {
+  return oneOf('all', 'garbage', 'trace', 'debug', 'profile', 'info', 'warning', 'error', 'critical', 'quiet')
+}
