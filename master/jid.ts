@@ -1,0 +1,35 @@
+import type { Clock } from '../agent/clock.ts'
+
+/**
+ * Makes job ids: 20 digits, UTC `YYYYMMDDhhmmssffffff` (Salt's utils/jid.py). Each is greater than the one before, also
+ * when two are asked for within a microsecond or the clock steps back.
+ */
+export function makeJidSource(clock: Clock): () => string {
+  let last = 0n
+  return () => {
+    const now = BigInt(Math.floor(clock.now())) * 1000n
+    last = now > last ? now : last + 1n
+    return formatJid(last)
+  }
+}
+
+/** True for 20 digits, with or without Salt's `_<pid>` behind them (`unique_jid`). */
+export function isJid(value: unknown): value is string {
+  return typeof value === 'string' && /^\d{20}(?:_[0-9A-Za-z]{1,20})?$/.test(value)
+}
+
+const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
+
+/** The start time a job id stands for, as Salt prints it: `2026, Nov 22 21:45:07.123456`; empty when it is none. */
+export function jidToTime(jid: string): string {
+  const month = months[Number(jid.slice(4, 6)) - 1]
+  if (!isJid(jid) || month === undefined) return ''
+  const at = (from: number, to: number) => jid.slice(from, to)
+  return `${at(0, 4)}, ${month} ${at(6, 8)} ${at(8, 10)}:${at(10, 12)}:${at(12, 14)}.${at(14, 20)}`
+}
+
+function formatJid(microseconds: bigint): string {
+  const iso = new Date(Number(microseconds / 1000n)).toISOString()
+  const digits = iso.replaceAll(/\D/g, '').slice(0, 17)
+  return digits + String(microseconds % 1000n).padStart(3, '0')
+}

@@ -1,0 +1,71 @@
+import { type Value, entries, isMap } from '../../agent/wire/value.ts'
+import { readsAsOther } from '../yaml-scalars.ts'
+import { sortKeys } from './nested.ts'
+import { isNumber, numberText, pythonRepr } from './python.ts'
+
+/**
+ * YAML as Salt prints it: block style, keys sorted, list items not indented, texts quoted where YAML 1.1 would read
+ * something else, several lines folded in quotes. Only long lines are not folded as Salt's are, so that they can be copied.
+ */
+export function yaml(value: Value): string {
+  return isInline(value) ? inline(value, 0) : block(value, 0).join('\n')
+}
+
+function isInline(value: Value): boolean {
+  if (Array.isArray(value)) return value.length === 0
+  return !isMap(value) || entries(value).length === 0
+}
+
+/** Lines of a collection that is not empty, each already indented. */
+function block(value: Value, indent: number): string[] {
+  const pad = ' '.repeat(indent)
+  if (Array.isArray(value)) return value.flatMap((item) => listItem(item, indent))
+  const lines: string[] = []
+  for (const [key, item] of isMap(value) ? sortKeys(entries(value)) : []) {
+    const name = `${pad}${inline(key, indent)}:`
+    if (isInline(item)) lines.push(`${name} ${inline(item, indent)}`)
+    // A list under a key starts in the key's own column.
+    else lines.push(name, ...block(item, Array.isArray(item) ? indent : indent + 2))
+  }
+  return lines
+}
+
+function listItem(item: Value, indent: number): string[] {
+  const pad = ' '.repeat(indent)
+  if (isInline(item)) return [`${pad}- ${inline(item, indent)}`]
+  const [first = '', ...rest] = block(item, indent + 2)
+  return [`${pad}- ${first.slice(indent + 2)}`, ...rest]
+}
+
+function inline(value: Value, indent: number): string {
+  if (value === null) return 'null'
+  if (typeof value === 'boolean') return String(value)
+  if (isNumber(value)) return yamlNumber(numberText(value))
+  if (typeof value === 'string') return text(value, indent)
+  if (Array.isArray(value)) return '[]'
+  if (isMap(value)) return '{}'
+  if (value instanceof Uint8Array) return `!!binary ${Buffer.from(value).toString('base64')}`
+  return text(pythonRepr(value), indent)
+}
+
+/** YAML 1.1 wants a point in a float's mantissa, and before `inf` and `nan`. */
+function yamlNumber(digits: string): string {
+  if (/^-?(?:inf|nan)$/.test(digits)) return digits.replace(/inf|nan/, '.$&')
+  return /^-?\d+e/.test(digits) ? digits.replace('e', '.0e') : digits
+}
+
+function text(value: string, indent: number): string {
+  if (isPlain(value)) return value
+  const unquotable = /[^\n\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]|[\u2028\u2029\ufeff]|[ \t]\n|\n[ \t]/u
+  if (unquotable.test(value)) return JSON.stringify(value).replaceAll('\\u001b', '\\e')
+  // In quotes one line end reads as a space, so each run of them is written with one more.
+  const folded = value.replaceAll(/\n+/g, (run) => `\n${run}${' '.repeat(indent + 2)}`)
+  return `'${folded.replaceAll("'", "''")}'`
+}
+
+function isPlain(value: string): boolean {
+  if (readsAsOther(value) || value.startsWith('---') || value.startsWith('...')) return false
+  if (/^[-?:](?:\s|$)|^[,[\]{}#&*!|>'"%@`]|^\s|\s$/.test(value)) return false
+  if (/:(?:\s|$)|\s#/.test(value)) return false
+  return /^[\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]*$/u.test(value) && !value.includes('\ufeff')
+}
