@@ -100,8 +100,6 @@ const workOptions = {
   on_store_failure: oneOf('run', 'refuse').default('run').describe('What jobs do while the store cannot be written (not in Salt)'),
 }
 
-const bounds = { max_bytes: size().optional(), max_rows: count(1).optional(), max_age: duration('s').optional() }
-
 const outbox = z
   .strictObject({
     dir: path().default('/var/lib/brine/minion').describe('Directory of the store'),
@@ -110,10 +108,12 @@ const outbox = z
     max_age: duration('s').prefault('30d').describe('Of a queued or dead delivery, counted while the agent runs'),
     destination_share: share().default(0.5).describe('Largest part of the space that one destination may hold'),
     master_reserve: share().default(0.25).describe('Part of the space kept for the master'),
-    per_destination: z.record(z.string(), z.strictObject(bounds)).default({}).describe('Bounds of single destinations, by name'),
     remember_jids: count(1).default(1_000_000).describe('Job ids remembered against a second run'),
     remember_for: duration('s').prefault('30d').describe('Or as long; whichever keeps more'),
     remember_max_bytes: size().prefault('100MiB').describe('Space for them at most'),
+    keep_bytes: size().optional().describe('Space for delivered returns, for find_cached_job; by default an eighth'),
+    keep_rows: count(1).default(10_000).describe('Delivered returns kept at most'),
+    keep_for: duration('s').prefault('1d').describe('How long they are kept'),
     volatile_max_bytes: size().prefault('8MiB').describe('Returns held in memory while the store cannot be written'),
   })
   .prefault({})
