@@ -4,8 +4,9 @@
  * A returner does I/O only. Retry, order, rate, deadlines, isolation and logging belong to the agent.
  */
 import { z } from 'zod'
+import { secret, type Secret } from './lib/secret.ts'
 
-export { z }
+export { z, secret, type Secret }
 
 /** A return as a returner gets it: Salt's fields, JSON-safe values (see agent/wire/json.ts). */
 export interface ReturnRecord {
@@ -29,7 +30,7 @@ export interface ReturnItem {
   /** Stable over all attempts: (jid, minion id, destination). Every returner that can de-duplicate must use it. */
   key: string
   ret: ReturnRecord
-  /** The same record as JSON text, made once by the agent. */
+  /** The same record as JSON text on one line, made once by the agent. Exact where `ret` is not: integers above 2^53. */
   json: string
 }
 
@@ -43,6 +44,8 @@ export interface ReturnerContext {
   destination: string
   /** A directory this returner may write to. */
   stateDir: string
+  /** Wall-clock milliseconds since the epoch. */
+  now(): number
 }
 
 export interface SaltEvent {
@@ -52,8 +55,9 @@ export interface SaltEvent {
 
 /** What `open` gives: the write half, and for a job cache the read half in Salt's terms (reference: Salt's returner interface). */
 export interface ReturnerHandle {
-  /** Resolves when all items are stored for good. */
+  /** Resolves when all items are stored for good. One call at a time. */
   returner(items: ReturnItem[], signal: AbortSignal): Promise<void>
+  /** Lets go of connections and files. A second call is harmless. */
   close(): Promise<void>
   saveLoad?(jid: string, load: Record<string, unknown>, minions?: string[]): Promise<void>
   saveMinions?(jid: string, minions: string[]): Promise<void>
@@ -85,6 +89,10 @@ export interface ReturnerDefinition<Options> {
   isolation?: 'process' | 'inline'
   /** Largest batch `returner` wants; 1 when absent. */
   maxBatch?: number
+  /** Where Salt looks for options besides `<name>` and `returner.<name>`, for the few whose prefix differs from the name. */
+  configNames?: readonly string[]
+  /** Longest a call may take with these options, seconds; the host's own limit (60) when absent. At most an hour. */
+  deadlineSeconds?(options: Options): number
   /** Must not wait for a slow destination longer than `signal` allows. Validation of options happened before. */
   open(options: Options, context: ReturnerContext): Promise<ReturnerHandle> | ReturnerHandle
 }

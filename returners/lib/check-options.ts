@@ -1,0 +1,31 @@
+import type { z } from 'zod'
+
+/** What is wrong with one option: safe to log, for it never holds a value. */
+export interface OptionIssue {
+  /** Dotted path of the option; empty when it is about all of them. */
+  option: string
+  message: string
+}
+
+export type CheckedOptions<Options> = { ok: true; options: Options } | { ok: false; issues: OptionIssue[] }
+
+/** Parses raw options with a returner's schema. Issues name options and what was expected, never what was found. */
+export function checkOptions<Options>(schema: z.ZodType<Options>, raw: Record<string, unknown>): CheckedOptions<Options> {
+  const parsed = schema.safeParse(raw)
+  if (parsed.success) return { ok: true, options: parsed.data }
+  return { ok: false, issues: parsed.error.issues.flatMap((issue) => issuesOf(issue)) }
+}
+
+function issuesOf(issue: z.core.$ZodIssue): OptionIssue[] {
+  const path = issue.path.map(String)
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({ option: [...path, key].join('.'), message: 'there is no such option' }))
+  }
+  const missing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined')
+  const expected = issue.code === 'invalid_type' ? `expected ${inWords(issue.expected)}` : issue.message
+  return [{ option: path.join('.'), message: missing ? `missing: ${expected}` : expected }]
+}
+
+function inWords(type: string): string {
+  return type === 'string' ? 'text' : type === 'boolean' ? 'true or false' : type === 'array' ? 'a list' : type === 'object' || type === 'record' ? 'a map' : `a ${type}`
+}

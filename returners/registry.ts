@@ -1,0 +1,15 @@
+import type { ReturnerDefinition } from './contract.ts'
+
+/** A built-in returner's module. Its options type is its own business; its schema guards it. */
+export interface ReturnerModule {
+  default: ReturnerDefinition<unknown>
+}
+
+/** The returners that come with Brine, loaded when first used. A test walks the folders, so that none is forgotten. */
+export const builtInReturners: Readonly<Record<string, () => Promise<ReturnerModule>>> = {
+  exec: () => import('./exec/index.ts'),
+  http: () => import('./http/index.ts'),
+  local: () => import('./local/index.ts'),
+  rawfile_json: () => import('./rawfile_json/index.ts'),
+  sqlite3: () => import('./sqlite3/index.ts'),
+}
