@@ -99,7 +99,7 @@ export interface FunctionDefinition<P extends Params, Context> {
 }
 
 /** A function of any arguments, as registries hold it. */
-export type AnyFunction<Context> = FunctionDefinition<Record<never, never>, Context>
+export type AnyFunction<Context> = FunctionDefinition<Params, Context>
 
 export interface ModuleDefinition<Context = ModuleContext> {
   /** The name before the dot. Lower case, digits, underscores. */
@@ -110,7 +110,7 @@ export interface ModuleDefinition<Context = ModuleContext> {
 }
 
 /** Declares one function, so that the arguments of `run` are typed by `args`. */
-export function defineFunction<P extends Params = Record<never, never>, Context = ModuleContext>(
+export function defineFunction<P extends Params = Params, Context = ModuleContext>(
   definition: FunctionDefinition<P, Context>,
 ): AnyFunction<Context> {
   return definition

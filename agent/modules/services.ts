@@ -1,0 +1,47 @@
+import type { CommandRequest, CommandResult } from './commands.ts'
+import type { ModuleContext } from './contract.ts'
+import type { FunctionDescription } from './description.ts'
+import type { Value, ValueObject } from '../wire/value.ts'
+
+/** A job that runs or waits, as `saltutil.running` lists it: the publication with `pid` and `state`. */
+export type JobEntry = ValueObject
+
+/** What `saltutil` may ask of the job table. */
+export interface JobControl {
+  /** Jobs that wait or run, without the asking one. */
+  running(): JobEntry[]
+  /** The job while it waits, runs, or its return is still queued for the master; {} when it is unknown. */
+  find(jid: string): JobEntry
+  /** Sends a signal to a job's processes and, for an ending signal, ends the job. The text is Salt's. */
+  signal(jid: string, signal: number): Promise<string>
+  /** The return that is stored under a jid; null when there is none. */
+  findReturn(jid: string): Value
+}
+
+/** The functions there are. */
+export interface FunctionCatalogue {
+  list(): Promise<FunctionDescription[]>
+}
+
+/** What the built-in modules have beyond the contract. */
+export interface AgentServices {
+  jobs: JobControl
+  functions: FunctionCatalogue
+  /** Starts a program that belongs to this job. */
+  command(request: CommandRequest): Promise<CommandResult>
+  /** The environment that programs start with. */
+  environment: Readonly<Record<string, string>>
+  /** The agent's own user. */
+  user: { uid: number; name: string; home: string }
+  /** Bytes kept of each output stream of a program. */
+  outputLimitBytes: number
+  refreshGrains(): Promise<void>
+  /** Resolves true when the master gave the pillar, false when it could not be had in time. */
+  refreshPillar(): Promise<boolean>
+  refreshModules(): Promise<void>
+}
+
+/** The context of the built-in modules. */
+export interface BuiltinContext extends ModuleContext {
+  readonly agent: AgentServices
+}
