@@ -123,14 +123,12 @@ const delivery = z
   .strictObject({
     backoff_base: duration('s').prefault('1s').describe('First wait after a failure'),
     backoff_cap: duration('s').prefault('60s').describe('Longest wait'),
-    operator_retry: duration('s').prefault('5m').describe('Wait after a fault that someone must mend'),
-    refused_retry: duration('s').prefault('1h').describe('Wait after the master refused a return'),
-    drain_rate: z.number().positive().default(200).describe('Backlog deliveries a second'),
-    batch: count(1, 10_000).default(100).describe('Deliveries handed over together at most'),
-    batch_bytes: size().prefault('4MiB').describe('And their size'),
+    operator_retry: duration('s').prefault('1h').describe('Wait after a fault that someone must mend'),
+    drain_rate: z.number().positive().default(200).describe('Backlog deliveries a second and destination'),
+    drain_burst: count(1).default(50).describe('Backlog deliveries that unused time may save up'),
+    batch_bytes: size().prefault('4MiB').describe('Returns handed over together at most'),
+    in_flight_bytes: size().prefault('16MiB').describe('Returns under way to one destination at most'),
     send_timeout: duration('s').prefault('60s').describe('One hand-over'),
-    breaker_failures: count(1).default(5).describe('Failures in a row after which only probes are sent'),
-    backlog_share: share().default(0.2).describe('Part of the sends that the backlog keeps beside fresh returns'),
     max_destinations: count(1, 64).default(64).describe('Destinations at a time'),
   })
   .prefault({})
