@@ -14,8 +14,8 @@ export function makeJidSource(clock: Clock): () => string {
 }
 
 /** True for 20 digits, with or without Salt's `_<pid>` behind them (`unique_jid`). */
-export function isJid(value: unknown): value is string {
-  return typeof value === 'string' && /^\d{20}(?:_[0-9A-Za-z]{1,20})?$/.test(value)
+export function isJid(value: string): boolean {
+  return /^\d{20}(?:_[0-9A-Za-z]{1,20})?$/.test(value)
 }
 
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']

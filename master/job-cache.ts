@@ -4,12 +4,11 @@
  */
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { z } from 'zod'
 import type { Clock } from '../agent/clock.ts'
-import { entryPoint } from '../agent/entry-points.ts'
 import type { Logger } from '../agent/log.ts'
 import type { ReturnItem, ReturnRecord, ReturnerDefinition, ReturnerHandle } from '../returners/contract.ts'
 import { checkOptions } from '../returners/lib/check-options.ts'
+import { builtInReturners } from '../returners/registry.ts'
 import type { MasterSettings } from './settings.ts'
 
 /** A job's answer, ready to be stored: the record and its JSON text. */
@@ -115,7 +114,10 @@ export async function openJobCache(settings: MasterSettings, clock: Clock, log: 
 
 async function openReturner(settings: MasterSettings, clock: Clock): Promise<CacheHandle> {
   const name = settings.master_job_cache
-  const definition = await importReturner(name)
+  const load = Object.hasOwn(builtInReturners, name) ? builtInReturners[name] : undefined
+  if (!load) throw new JobCacheError(`master_job_cache: there is no returner ${name}`)
+  // Its own schema makes the options that its own `open` gets, whatever their type is.
+  const definition: ReturnerDefinition<unknown> = (await load()).default
   const stateDir = join(settings.cachedir, 'job_cache')
   mkdirSync(stateDir, { recursive: true, mode: 0o700 })
   const checked = checkOptions(definition.options, returnerOptions(name, settings.raw, stateDir))
@@ -127,19 +129,6 @@ async function openReturner(settings: MasterSettings, clock: Clock): Promise<Cac
   if (handle.saveLoad && handle.getLoad && handle.getJid && handle.getJids) return handle as CacheHandle
   await handle.close()
   throw new JobCacheError(`master_job_cache: the returner ${name} cannot be read back, so it cannot be a job cache`)
-}
-
-const moduleShape = z.object({ default: z.looseObject({ name: z.string(), options: z.unknown(), open: z.function() }) })
-
-async function importReturner(name: string): Promise<ReturnerDefinition<unknown>> {
-  let module: unknown
-  try {
-    module = await import(entryPoint(`returners/${name}/index`))
-  } catch (cause) {
-    throw new JobCacheError(`master_job_cache: the returner ${name} cannot be loaded`, { cause })
-  }
-  moduleShape.parse(module)
-  return (module as { default: ReturnerDefinition<unknown> }).default
 }
 
 /** The options as Salt's YAML spells them: `name: {option: …}` and `name.option: …`. sqlite3 gets a file of its own when none is named. */
