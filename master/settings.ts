@@ -7,6 +7,9 @@ import { join, resolve } from 'node:path'
 import { parseDocument } from 'yaml'
 import { z } from 'zod'
 
+/** Salt's names for levels of logging. */
+export const logLevels = ['quiet', 'critical', 'error', 'warning', 'info', 'debug', 'profile', 'trace', 'garbage', 'all'] as const
+
 const port = z.number().int().min(0).max(65_535)
 const seconds = z.number().min(0)
 
@@ -42,9 +45,9 @@ const schema = z.object({
     .regex(/^[a-z0-9_]{1,64}$/, 'a returner name: lower case, digits, underscores')
     .default('sqlite3'),
   ext_job_cache: z.string().default(''),
-  nodegroups: z.record(z.string(), z.union([z.string(), z.array(z.string())])).default({}),
-  log_level: z.string().default('warning'),
-  log_level_logfile: z.string().optional(),
+  log_level: z.enum(logLevels).default('warning'),
+  log_level_logfile: z.enum(logLevels).optional(),
+  log_file: z.string().optional(),
 })
 
 /** Every option with its default filled in and every path absolute. */
@@ -91,6 +94,7 @@ export function parseMasterSettings(raw: Record<string, unknown>, origin: string
     pki_dir: under(options.pki_dir),
     cachedir: under(options.cachedir),
     sock_dir: under(options.sock_dir),
+    ...(options.log_file === undefined ? {} : { log_file: under(options.log_file) }),
     raw,
     unused: Object.keys(raw).filter((key) => !(key in schema.shape) && key !== returner && !key.startsWith(`${returner}.`)),
   }

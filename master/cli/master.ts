@@ -1,14 +1,13 @@
 import type { Argv, CommandModule } from 'yargs'
 import { systemClock } from '../../agent/clock.ts'
+import { createLogger } from '../../agent/pino-log.ts'
 import { createMaster } from '../master.ts'
-import { makeMasterLog } from './log.ts'
+import { type MasterSettings, logLevels } from '../settings.ts'
 import { run, settingsOf, withConfigDir } from './options.ts'
-
-const levels = ['quiet', 'critical', 'error', 'warning', 'info', 'debug', 'trace', 'all', 'garbage', 'profile'] as const
 
 interface Args {
   configDir?: string
-  logLevel?: string
+  logLevel?: MasterSettings['log_level']
 }
 
 /** `brine master`: runs until SIGTERM or SIGINT. */
@@ -16,13 +15,14 @@ export const command: CommandModule = {
   command: 'master',
   describe: 'Run the master',
   builder: (yargs: Argv) =>
-    withConfigDir(yargs).option('log-level', { alias: ['l', 'log_level'], type: 'string', choices: levels, describe: 'What to log to standard error' }),
+    withConfigDir(yargs).option('log-level', { alias: ['l', 'log_level'], type: 'string', choices: logLevels, describe: 'What to log to standard error' }),
   handler: (args) => run(() => runMaster(args as unknown as Args)),
 }
 
 async function runMaster(args: Args): Promise<number> {
   const settings = settingsOf(args)
-  const log = makeMasterLog(args.logLevel ?? settings.log_level)
+  const output = openLog(settings, args.logLevel ?? settings.log_level)
+  const { log } = output
   for (const option of settings.unused) log.warn({ option }, 'this option is not used here')
   const master = createMaster(settings, { log, clock: systemClock })
   await master.start()
@@ -33,5 +33,21 @@ async function runMaster(args: Args): Promise<number> {
   })
   log.info({}, 'the master stops')
   await master.stop()
+  output.close()
   return 0
+}
+
+function openLog(settings: MasterSettings, level: MasterSettings['log_level']) {
+  const { log_file: path, log_level_logfile: fileLevel } = settings
+  return createLogger({
+    level,
+    ...(path === undefined ? {} : { file: { path, level: fileLevel ?? settings.log_level } }),
+    format: 'auto',
+    output: process.stderr.fd,
+    isTerminal: process.stderr.isTTY,
+    colour: process.stderr.isTTY,
+    journal: process.env['JOURNAL_STREAM'] !== undefined,
+    // Logging goes on without an output that fails; there is nowhere left to say so.
+    onError: () => {},
+  })
 }
