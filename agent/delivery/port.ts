@@ -7,10 +7,13 @@ export type SendResult =
   | { kind: 'delivered' }
   /** Some acknowledged, some can never be stored; what is in neither is retried. */
   | { kind: 'partial'; stored: number[]; rejected: { deliveryId: number; error: string }[]; error?: string }
-  /** Not now: the destination's fault, or nobody's. */
-  | { kind: 'retry'; error: string; afterMs?: number }
-  /** Someone must act (credentials, a missing table, a refused signature): retried slowly and alarmed. */
-  | { kind: 'operator'; error: string }
+  /**
+   * Not now: the destination's fault, or nobody's. `scope: 'item'` when the destination is well and only these items
+   * were turned away: they are set aside. `untried` when nothing was handed over at all: it counts as no attempt.
+   */
+  | { kind: 'retry'; error: string; afterMs?: number; scope?: 'item'; untried?: true }
+  /** Someone must act (credentials, a missing table, a refused signature): retried slowly and alarmed. `scope` as above. */
+  | { kind: 'operator'; error: string; scope?: 'item' }
   /** This item can never be stored. With a batch of more than one, the lane sends them one by one to find which. */
   | { kind: 'permanent'; error: string }
 
@@ -20,6 +23,8 @@ export interface Destination {
   /** How many returns one send may hold, and how many sends may be under way. */
   readonly maxBatch: number
   readonly maxInFlight: number
+  /** Version of the rules that derive what is sent from what is stored; kept with each delivery. */
+  readonly viewVersion?: number
   /** Hands a batch over; resolves when the destination has answered. Never rejects for a failure of the destination. */
   send(batch: ClaimedDelivery[], signal: AbortSignal): Promise<SendResult>
   close(): Promise<void>

@@ -1,0 +1,171 @@
+/**
+ * The delivery of returns: where they go (route), the one way in (intake), and a lane per destination that brings what the
+ * outbox holds to where it belongs.
+ */
+import type { Clock } from '../clock.ts'
+import type { Link } from '../link/port.ts'
+import type { Logger } from '../log.ts'
+import type { DestinationRef, Outbox } from '../outbox/port.ts'
+import { createAlarms } from './alarms.ts'
+import type { Alarm } from './alarms.ts'
+import type { SendLimits } from './bounded-send.ts'
+import { masterDestinationName, masterFingerprint } from './destination-name.ts'
+import { DEFAULT_DRAIN } from './drain-rate.ts'
+import type { DrainSettings } from './drain-rate.ts'
+import { createIntake } from './intake.ts'
+import { createLane } from './lane.ts'
+import { createLanes } from './lanes.ts'
+import type { LaneReport } from './lanes.ts'
+import { createMasterDestination } from './master-destination.ts'
+import type { Destination, ReturnIntake, ReturnerCatalogue, VolatileAnswers } from './port.ts'
+import { DEFAULT_RETRY } from './retry-policy.ts'
+import type { RetrySettings } from './retry-policy.ts'
+import { createSteadyClock } from './steady-clock.ts'
+import { DEFAULT_ANSWERS, createVolatileAnswers } from './volatile.ts'
+import type { AnswerReport, AnswerSettings } from './volatile.ts'
+import { createVolatileReturns } from './volatile-returns.ts'
+import type { VolatileReport } from './volatile-returns.ts'
+
+export interface DeliverySettings {
+  /** True when no master gets anything. */
+  masterless: boolean
+  /** Returners that get every result: the options `ext_job_cache` and `return`. */
+  alwaysOn: string[]
+  retry?: Partial<RetrySettings>
+  drain?: Partial<DrainSettings>
+  /** Deadlines of a send to a master and to a returner. */
+  masterSend?: Partial<SendLimits>
+  returnerSend?: Partial<SendLimits>
+  answers?: Partial<AnswerSettings>
+  /** Destinations at a time; default 64. */
+  maxDestinations?: number
+  /** How long finding out about a returner may hold up a job, milliseconds; default 10 s. */
+  resolveMs?: number
+  /** Most bytes of returns in one send; default 1 MiB. */
+  maxBatchBytes?: number
+  /** Most bytes under way to one destination; default 8 MiB. */
+  maxInFlightBytes?: number
+  /** Most bytes of returns held in memory while the store cannot be written; default 8 MiB. */
+  maxVolatileBytes?: number
+}
+
+export interface DeliveryDeps {
+  outbox: Outbox
+  catalogue: ReturnerCatalogue
+  /** The connection to the master with this pinned key; undefined when no configured master has it. */
+  linkFor: (fingerprint: string) => Link | undefined
+  clock: Clock
+  logger: Logger
+  /** Called on every change that an operator should know of; to be told to the log and the master. */
+  onAlarm: (alarm: Alarm) => void
+}
+
+export interface DeliveryStatus {
+  lanes: LaneReport[]
+  volatile: VolatileReport
+  answers: AnswerReport
+}
+
+export interface Delivery {
+  readonly intake: ReturnIntake
+  readonly answers: VolatileAnswers
+  /** Makes lanes for what is queued and begins to send. */
+  start(): void
+  /** Sends nothing more, waits at most `graceMs` for what is under way, gives back the rest. */
+  stop(graceMs: number): Promise<void>
+  status(): DeliveryStatus
+  /** A master published a jid again: its queued return is due now. */
+  wake(jid: string, master: string): Promise<void>
+  /** A master's link is connected: what is queued for it is tried now. */
+  masterConnected(fingerprint: string): void
+  /** Tries a destination now, by name. */
+  retryNow(destination: string): void
+  /** Opens all destinations anew, with today's options; also those that were paused. */
+  refresh(): void
+}
+
+const MASTER_SEND: SendLimits = { deadlineMs: 60_000, perMebibyteMs: 16_000, graceMs: 5000 }
+const RETURNER_SEND: SendLimits = { deadlineMs: 30_000, perMebibyteMs: 16_000, graceMs: 5000 }
+
+/** Joins the parts of this room. Nothing is sent before `start`. */
+export function createDelivery(settings: DeliverySettings, deps: DeliveryDeps): Delivery {
+  const { outbox, catalogue, linkFor, clock, logger } = deps
+  const retry = { ...DEFAULT_RETRY, ...settings.retry }
+  const drain = { ...DEFAULT_DRAIN, ...settings.drain }
+  const masterSend = { ...MASTER_SEND, ...settings.masterSend }
+  const returnerSend = { ...RETURNER_SEND, ...settings.returnerSend }
+  const alarms = createAlarms(clock, deps.onAlarm)
+  const steadyNow = createSteadyClock(clock)
+  const answers = createVolatileAnswers({ ...DEFAULT_ANSWERS, ...settings.answers }, { linkFor, clock, logger })
+  const volatile = createVolatileReturns(
+    { retry, send: masterSend, maxBytes: settings.maxVolatileBytes ?? 8 * 2 ** 20, maxInFlight: 8 },
+    { outbox, linkFor, fingerprintOf: masterFingerprint, clock, logger, alarms },
+  )
+
+  function open(ref: DestinationRef): Destination {
+    if (ref.kind === 'returner') return catalogue.open(ref)
+    const fingerprint = masterFingerprint(ref)
+    if (linkFor(fingerprint) === undefined) throw new Error('no configured master has this key')
+    return createMasterDestination({ name: ref.name, limits: masterSend }, () => linkFor(fingerprint))
+  }
+
+  const lanes = createLanes(settings.maxDestinations ?? 64, {
+    outbox,
+    clock,
+    logger,
+    alarms,
+    createLane: (ref) => {
+      const laneSettings = {
+        retry,
+        drain,
+        send: ref.kind === 'master' ? masterSend : returnerSend,
+        maxBatchBytes: settings.maxBatchBytes ?? 2 ** 20,
+        maxInFlightBytes: settings.maxInFlightBytes ?? 8 * 2 ** 20,
+      }
+      return createLane(ref, laneSettings, { outbox, clock, steadyNow, logger, alarms, open })
+    },
+  })
+
+  const intake = createIntake(
+    { masterless: settings.masterless, alwaysOn: settings.alwaysOn, resolveMs: settings.resolveMs ?? 10_000 },
+    { outbox, catalogue, clock, logger, volatile, admit: lanes.admit },
+  )
+
+  return {
+    intake,
+    answers,
+    start() {
+      outbox.onQueued(lanes.queued)
+      outbox.onAvailability((unavailable) => {
+        if (unavailable !== null) return
+        volatile.storeAvailable()
+        lanes.wakeAll()
+      })
+      lanes.start()
+    },
+    async stop(graceMs) {
+      answers.stop()
+      await lanes.stop(graceMs)
+      await volatile.stop()
+      alarms.stop()
+    },
+    status: () => ({ lanes: lanes.report(), volatile: volatile.report(), answers: answers.report() }),
+    async wake(jid, master) {
+      const destination = masterDestinationName(master)
+      try {
+        if (!outbox.isQueued(jid, destination)) return
+        await outbox.retry({ destination, jid, state: 'queued' })
+        lanes.nudge(destination)
+      } catch (error) {
+        logger.warn({ err: error, jid }, 'a queued return could not be woken')
+      }
+    },
+    masterConnected(fingerprint) {
+      answers.wake(fingerprint)
+      volatile.wake(fingerprint)
+      lanes.nudge(masterDestinationName(fingerprint))
+    },
+    retryNow: lanes.nudge,
+    refresh: lanes.reopenAll,
+  }
+}
