@@ -200,8 +200,16 @@ export interface Outbox {
 
   status(): OutboxStatus
   list(filter: DeliveryFilter): DeliveryRow[]
-  /** One return's body with its deliveries; null when there is none. */
-  show(returnId: number): { body: Uint8Array; acceptedAt: number; deliveries: DeliveryRow[] } | null
+  /**
+   * One return's body with its deliveries; null when there is none. `views`: the rule version of the view that each
+   * destination got, where its lane told one.
+   */
+  show(returnId: number): {
+    body: Uint8Array
+    acceptedAt: number
+    deliveries: DeliveryRow[]
+    views?: { destination: string; version: number }[]
+  } | null
   /** The newest stored body under a jid, whatever its deliveries' state: `saltutil.find_cached_job`. */
   findReturn(jid: string): Uint8Array | null
   /** Makes matching deliveries due now, dead ones queued again; with `to`, moves them to another destination. Returns how many. */

@@ -1,0 +1,71 @@
+import type { Database } from 'better-sqlite3'
+import type { Returns } from './returns.ts'
+import type { OutboxLimits } from './settings.ts'
+
+/** Returns that nothing waits for any more, kept to be looked up by jid. Counted in no books; the first to go. */
+export interface Kept {
+  /** Inside a transaction, as is everything that removes. */
+  add(returnId: number, bytes: number, uptime: number): void
+  /** Removes the oldest beyond the row and byte limits; the newest stays whatever its size, until it is too old. */
+  trim(): void
+  /** Removes those older than the age limit, a few at a time; true when more may be left. */
+  expire(uptime: number): boolean
+  /** Removes the oldest few; false when there is none. */
+  removeOldest(): boolean
+  /** Age in uptime of the oldest one's keeping; null when none is kept. */
+  oldestUptime(): number | null
+  reload(): void
+}
+
+interface KeptRow {
+  return_id: number
+  bytes: number
+  uptime: number
+}
+
+/** Removed per step, so that no commit grows long. */
+const step = 64
+
+/** The kept returns over one connection. */
+export function createKept(database: Database, returns: Returns, limits: OutboxLimits): Kept {
+  const insert = database.prepare<[number, number, number]>('INSERT INTO kept (return_id, bytes, uptime) VALUES (?, ?, ?)')
+  const oldest = database.prepare<[number], KeptRow>('SELECT * FROM kept ORDER BY return_id LIMIT ?')
+  const remove = database.prepare<[number]>('DELETE FROM kept WHERE return_id = ?')
+  const oldestUptime = database.prepare<[], number>('SELECT uptime FROM kept ORDER BY return_id LIMIT 1').pluck()
+  const measure = database.prepare<[], { rows: number; bytes: number }>(
+    'SELECT count(*) AS rows, coalesce(sum(bytes), 0) AS bytes FROM kept',
+  )
+  let size = { rows: 0, bytes: 0 }
+
+  function removeWhile(needed: (row: KeptRow) => boolean, atMost = Infinity): number {
+    let removed = 0
+    while (removed < atMost) {
+      const rows = oldest.all(step)
+      for (const row of rows) {
+        if (removed >= atMost || !needed(row)) return removed
+        remove.run(row.return_id)
+        returns.remove(row.return_id)
+        size.rows -= 1
+        size.bytes -= row.bytes
+        removed += 1
+      }
+      if (rows.length < step) return removed
+    }
+    return removed
+  }
+
+  return {
+    add(returnId, bytes, uptime) {
+      insert.run(returnId, bytes, uptime)
+      size.rows += 1
+      size.bytes += bytes
+    },
+    trim: () => void removeWhile(() => size.rows > limits.keepRows || (size.rows > 1 && size.bytes > limits.keepBytes)),
+    expire: (uptime) => removeWhile((row) => row.uptime + limits.keepMs < uptime, step) === step,
+    removeOldest: () => removeWhile(() => true, step) > 0,
+    oldestUptime: () => oldestUptime.get() ?? null,
+    reload() {
+      size = measure.get() ?? { rows: 0, bytes: 0 }
+    },
+  }
+}
