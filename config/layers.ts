@@ -1,5 +1,5 @@
 /** Where options come from, lowest first: the main file, the included files, the environment, flags. */
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, isAbsolute, join } from 'node:path'
 import type { Problem, Source } from './problems.ts'
 import { isPlainMap } from './secret.ts'
@@ -34,6 +34,7 @@ const MAX_INCLUDED_FILES = 1000
 /** Reads all layers. What cannot be read is a problem and is left out; a missing main file is none. */
 export function readLayers(request: LayerRequest): { layers: Layer[]; problems: Problem[] } {
   const problems: Problem[] = []
+  if (!existsSync(request.directory)) problems.push({ ...fileProblem(request.directory, 'does not exist', 'the defaults are used'), severity: 'warning' })
   const readSecret = secretReader(request)
   const main = readFileLayer(join(request.directory, request.file), problems, readSecret, true)
   const include = main?.values['default_include'] ?? request.defaultInclude
@@ -94,10 +95,8 @@ function readFileLayer(file: string, problems: Problem[], readSecret: ReadSecret
     return undefined
   }
   const parsed = parseYaml(content, { readSecret })
-  if (!parsed.ok) {
-    for (const { line, column, what } of parsed.faults) problems.push({ severity: 'error', source: { kind: 'file', file, line, column }, option: '', what })
-    return undefined
-  }
+  for (const { line, column, what } of parsed.faults) problems.push({ severity: 'error', source: { kind: 'file', file, line, column }, option: '', what })
+  if (!parsed.ok) return undefined
   const { value, locate } = parsed.yaml
   if (value === null || value === undefined) return undefined
   if (!isPlainMap(value)) {
@@ -114,10 +113,8 @@ function environmentLayers(request: LayerRequest, problems: Problem[]): Layer[] 
   return names.flatMap((name) => {
     const source: Source = { kind: 'environment', name }
     const parsed = parseYaml(request.environment[name] ?? '')
-    if (!parsed.ok) {
-      problems.push({ severity: 'error', source, option: '', what: parsed.faults[0]?.what ?? 'cannot be read as YAML', advice: 'perhaps it needs quotes' })
-      return []
-    }
+    if (parsed.faults.length > 0) problems.push({ severity: 'error', source, option: '', what: parsed.faults[0]?.what ?? '', advice: 'perhaps it needs quotes' })
+    if (!parsed.ok) return []
     const path = name.slice(request.environmentPrefix.length).toLowerCase().split('__')
     const values = path.reduceRight<unknown>((value, step) => ({ [step]: value }), parsed.yaml.value)
     return isPlainMap(values) ? [{ values, sourceOf: () => source }] : []

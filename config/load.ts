@@ -14,8 +14,8 @@ export interface LoadRequest {
   environment: Readonly<Record<string, string | undefined>>
   /** Options from the command line by their names; undefined ones are not given. */
   flags?: Readonly<Record<string, unknown>>
-  /** Names of returners and the like whose maps are legal at the top level. */
-  knownNames?: readonly string[]
+  /** Names of the returners there are, whose maps are legal at the top level; told the directories of the site's own. */
+  returnerNames?: (returnerDirs: readonly string[]) => Iterable<string>
 }
 
 export interface LoadedConfig {
@@ -59,22 +59,22 @@ export async function loadConfig(request: LoadRequest): Promise<LoadedConfig> {
   const raw = revealSecrets(wrapped) as Record<string, unknown>
   const parsed = minionSchema.safeParse(raw)
   if (!parsed.success) problems.push(...problemsOf(parsed.error, minionSchema, layers, wrapped))
-  const knownNames = new Set(request.knownNames)
+  const options = parsed.success ? moveRoot(parsed.data) : undefined
+  const knownNames = new Set(request.returnerNames?.(options?.returner_dirs ?? []))
   // A dotted key is a module's or returner's option (`returner.pgjsonb.host`): whoever reads it checks it.
   const isKnown = (key: string): boolean => key.includes('.') || knownNames.has(key) || isAlternative(wrapped[key], knownNames)
   problems.push(...unknownTopLevel(wrapped, minionSchema, layers, { isKnown, isWithoutEffect: isSaltOnly }))
-  if (!parsed.success || problems.some((problem) => problem.severity === 'error')) throw new ConfigError(problems)
+  if (options === undefined || problems.some((problem) => problem.severity === 'error')) throw new ConfigError(problems)
 
-  const { id: givenId, ...options } = moveRoot(parsed.data)
-  const keptId = givenId === undefined && options.minion_id_caching ? readMinionId(directory) : undefined
-  const id = givenId ?? keptId ?? (await hostMinionId(options))
+  const keptId = options.id === undefined && options.minion_id_caching ? readMinionId(directory) : undefined
+  const id = options.id ?? keptId ?? (await hostMinionId(options))
   return {
     config: deepFreeze({ ...options, id, conf_dir: directory }),
     raw: deepFreeze(raw),
     sources: {
       of: (path) => findSource(layers, path),
       isSecret: (path) => path.some(isSecretName) || isSecret(valueAt(wrapped, path)),
-      id: givenId !== undefined ? 'option' : keptId !== undefined ? 'minion_id' : 'hostname',
+      id: options.id !== undefined ? 'option' : keptId !== undefined ? 'minion_id' : 'hostname',
     },
     problems,
   }

@@ -25,7 +25,7 @@ export function isSecret(value: unknown): value is Secret {
   return typeof value === 'object' && value !== null && 'secret' in value && 'reveal' in value && typeof value.reveal === 'function'
 }
 
-const SECRET_NAME = /pass(word|wd|phrase)?$|secret|token|^tok$|api[_-]?key|session[_-]?key|private[_-]?key|credential|authorization|cookie|signature/i
+const SECRET_NAME = /pass(word|wd|phrase)?$|secret|token|^tok$|api[_-]?key|session[_-]?key|private[_-]?key|credential|authorization|cookie/i
 
 /** True for a field whose name says that its value must not be shown: `password`, `api_key`, `sessionToken` … */
 export function isSecretName(name: string): boolean {

@@ -45,12 +45,15 @@ const MAX_FAULTS = 10
 /** Aliases may repeat at most this many nodes: more is an alias bomb. */
 const MAX_ALIAS_COUNT = 100
 
+/** `faults` of a text that could be read are single values that could not, such as a missing secret; they are null. */
+export type ParsedYaml = { ok: true; yaml: YamlText; faults: YamlFault[] } | { ok: false; faults: YamlFault[] }
+
 /**
  * Reads one YAML document. An empty text is null.
  *
  * @returns the value, or every fault with its place. Fault texts never quote the input, which may hold secrets.
  */
-export function parseYaml(text: string, options: YamlOptions = {}): { ok: true; yaml: YamlText } | { ok: false; faults: YamlFault[] } {
+export function parseYaml(text: string, options: YamlOptions = {}): ParsedYaml {
   const lines = new LineCounter()
   try {
     const document = parseDocument(text, {
@@ -62,10 +65,11 @@ export function parseYaml(text: string, options: YamlOptions = {}): { ok: true; 
       lineCounter: lines,
       customTags: (tags) => saltTags(tags, options),
     })
-    const faults = [...document.errors, ...document.warnings].map((error) => ({ ...placeAt(lines, error.pos[0]), what: describeFault(error) }))
-    if (faults.length > 0) return { ok: false, faults: faults.slice(0, MAX_FAULTS) }
+    const found = [...document.errors, ...document.warnings].slice(0, MAX_FAULTS)
+    const faults = found.map((error) => ({ ...placeAt(lines, error.pos[0]), what: describeFault(error) }))
+    if (found.some((error) => error.code !== 'TAG_RESOLVE_FAILED')) return { ok: false, faults }
     const value: unknown = document.toJS({ maxAliasCount: MAX_ALIAS_COUNT })
-    return { ok: true, yaml: { value, locate: (path, part) => placeAt(lines, offsetOf(document, path, part)) } }
+    return { ok: true, faults, yaml: { value, locate: (path, part) => placeAt(lines, offsetOf(document, path, part)) } }
   } catch (error) {
     return { ok: false, faults: [{ line: 1, column: 1, what: describeFault(error) }] }
   }
@@ -74,7 +78,7 @@ export function parseYaml(text: string, options: YamlOptions = {}): { ok: true; 
 /** The value of a short text, such as an argument on the command line or an environment variable; the text itself when it is not YAML. */
 export function parseYamlValue(text: string): unknown {
   const parsed = parseYaml(text)
-  return parsed.ok ? parsed.yaml.value : text
+  return parsed.ok && parsed.faults.length === 0 ? parsed.yaml.value : text
 }
 
 const PLAIN_SCALARS: ScalarTag[] = [

@@ -1,0 +1,78 @@
+import type { CommandModule } from 'yargs'
+import { type LoadedConfig } from '../../config/load.ts'
+import { ConfigError, formatProblem, formatSource, type Problem } from '../../config/problems.ts'
+import { isPlainMap } from '../../config/secret.ts'
+import { EXIT } from './exit-codes.ts'
+import { type ConfigArguments, type GivenConfig, loadFor, withConfig } from './options.ts'
+
+/** `brine config`: is the configuration right, and what is in force. */
+export const command: CommandModule = {
+  command: 'config',
+  describe: 'Check or show the configuration',
+  builder: (yargs) =>
+    yargs
+      .command(checkCommand)
+      .command(showCommand)
+      .demandCommand(1, 'Say what to do: check or show.')
+      .example('$0 config check --strict', 'every problem with file, line and column'),
+  handler() {},
+}
+
+const checkCommand: CommandModule<unknown, ConfigArguments & { strict: boolean; json: boolean }> = {
+  command: 'check',
+  describe: 'Print every problem with file, line and column; exit code 1 when there is an error',
+  builder: (yargs) =>
+    withConfig(yargs)
+      .option('strict', { type: 'boolean', default: false, describe: 'Warnings are errors, too' })
+      .option('json', { type: 'boolean', default: false, describe: 'The problems as JSON' }),
+  async handler(args) {
+    const found = await problemsOf(args)
+    const problems = args.strict ? found.map((problem): Problem => ({ ...problem, severity: 'error' })) : found
+    const errors = problems.filter((problem) => problem.severity === 'error').length
+    console.log(args.json ? JSON.stringify(problems, null, 2) : [...problems.map(formatProblem), summary(errors, problems.length - errors)].join('\n'))
+    if (errors > 0) process.exitCode = EXIT.failed
+  },
+}
+
+const showCommand: CommandModule<unknown, ConfigArguments & { json: boolean }> = {
+  command: 'show',
+  describe: 'Print what is in force and where it comes from; secrets as ***',
+  builder: (yargs) => withConfig(yargs).option('json', { type: 'boolean', default: false, describe: 'As JSON' }),
+  async handler(args) {
+    const options = effectiveOptions(await loadFor(args))
+    if (args.json) return console.log(JSON.stringify(options, null, 2))
+    for (const { option, value, source } of options) console.log(`${option}: ${JSON.stringify(value) ?? 'null'}  # ${source}`)
+  },
+}
+
+interface EffectiveOption {
+  option: string
+  value: unknown
+  source: string
+}
+
+/** Every option in force: durations in milliseconds and sizes in bytes, then what was set beyond the schema. */
+export function effectiveOptions({ config, raw, sources }: LoadedConfig): EffectiveOption[] {
+  const extra = Object.fromEntries(Object.entries(raw).filter(([key]) => !Object.hasOwn(config, key)))
+  const walk = (map: object, above: string[]): EffectiveOption[] =>
+    Object.entries(map).flatMap(([key, value]: [string, unknown]) => {
+      const path = [...above, key]
+      if (isPlainMap(value) && Object.keys(value).length > 0) return walk(value, path)
+      return [{ option: path.join('.'), value: sources.isSecret(path) ? '***' : value, source: formatSource(sources.of(path)) }]
+    })
+  return [...walk(config, []), ...walk(extra, [])]
+}
+
+async function problemsOf(args: GivenConfig): Promise<readonly Problem[]> {
+  try {
+    return (await loadFor(args)).problems
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems
+    throw error
+  }
+}
+
+function summary(errors: number, warnings: number): string {
+  if (errors + warnings === 0) return 'the configuration is good'
+  return `${errors} ${errors === 1 ? 'error' : 'errors'}, ${warnings} ${warnings === 1 ? 'warning' : 'warnings'}`
+}

@@ -1,0 +1,93 @@
+import { isatty } from 'node:tty'
+import type { CommandModule } from 'yargs'
+import type { LoadedConfig } from '../../config/load.ts'
+import { formatProblem } from '../../config/problems.ts'
+import { createLogger, type LogOutput } from '../pino-log.ts'
+import { EXIT } from './exit-codes.ts'
+import { type ConfigArguments, loadFor, withConfig } from './options.ts'
+
+interface MinionArguments extends ConfigArguments {
+  'log-level': string | undefined
+  'log-file': string | undefined
+  id: string | undefined
+  master: string | undefined
+}
+
+/** What the composition root gives: the minion as one thing that starts and stops. */
+interface Minion {
+  start(): Promise<void>
+  stop(options?: { now?: boolean }): Promise<void>
+}
+
+/** `brine minion`: runs the minion in the foreground. */
+export const command: CommandModule<unknown, MinionArguments> = {
+  command: 'minion',
+  describe: 'Run the minion',
+  builder: (yargs) =>
+    withConfig(yargs)
+      .option('log-level', { alias: ['l', 'log_level'], type: 'string', requiresArg: true, describe: 'Level of the terminal or journal' })
+      .option('log-file', { alias: 'log_file', type: 'string', requiresArg: true, describe: 'Log file' })
+      .option('id', { type: 'string', requiresArg: true, describe: "The minion's id" })
+      .option('master', { type: 'string', requiresArg: true, describe: 'The master, host or host:port' })
+      .example('$0 minion -c ./etc --root-dir ./root -l info', 'try it out in a directory of your own'),
+  async handler(args) {
+    const loaded = await loadFor(args, { log_level: args.logLevel, log_file: args.logFile, id: args.id, master: args.master })
+    const output = openLog(loaded)
+    for (const problem of loaded.problems) output.log.warn({ problem: formatProblem(problem) }, 'The configuration has a problem')
+    const { createMinion } = await import('../minion.ts')
+    process.exitCode = await runMinion(createMinion(loaded, output.log), output)
+    output.close()
+    // Nothing may hold the process after a clean stop.
+    process.exit()
+  },
+}
+
+/**
+ * Runs until a signal ends it: the first SIGTERM or SIGINT lets running jobs finish, a second one ends them. SIGHUP opens the log
+ * file again.
+ *
+ * @returns the exit code
+ */
+async function runMinion(minion: Minion, { log, reopen }: Pick<LogOutput, 'log' | 'reopen'>): Promise<number> {
+  const ended = new Promise<void>((resolve, reject) => {
+    let signals = 0
+    const stop = (signal: NodeJS.Signals): void => {
+      signals += 1
+      if (signals > 2) return
+      log.info({ signal }, signals === 1 ? 'Stopping: running jobs may finish' : 'Stopping now')
+      minion.stop(signals === 1 ? {} : { now: true }).then(resolve, reject)
+    }
+    process.on('SIGTERM', stop)
+    process.on('SIGINT', stop)
+    process.on('SIGHUP', () => {
+      log.info({}, 'Opening the log file again')
+      reopen()
+    })
+  })
+  try {
+    await minion.start()
+    await ended
+    return EXIT.ok
+  } catch (error) {
+    log.error({ err: error }, 'The minion cannot run')
+    await minion.stop({ now: true }).catch((failure: unknown) => log.error({ err: failure }, 'The minion could not stop cleanly'))
+    return exitCodeOf(error)
+  }
+}
+
+function openLog({ config }: LoadedConfig): LogOutput {
+  return createLogger({
+    level: config.log_level,
+    file: { path: config.log_file, level: config.log_level_logfile ?? config.log_level },
+    format: config.log_format,
+    output: 2,
+    isTerminal: isatty(2),
+    colour: isatty(2) && (process.env['NO_COLOR'] ?? '') === '',
+    journal: process.env['JOURNAL_STREAM'] !== undefined,
+    onError: (error) => process.stderr.write(`brine: a log cannot be written: ${error.message}\n`),
+  })
+}
+
+function exitCodeOf(error: unknown): number {
+  return error instanceof Error && 'exitCode' in error && typeof error.exitCode === 'number' ? error.exitCode : EXIT.unavailable
+}

@@ -1,0 +1,51 @@
+import { readdirSync } from 'node:fs'
+import { join, parse, resolve } from 'node:path'
+import type { ArgumentsCamelCase, Argv } from 'yargs'
+import { type LoadedConfig, loadConfig } from '../../config/load.ts'
+import { isBuilt, packageRoot } from '../entry-points.ts'
+
+/** What the options of `withConfig` give. None has a default, so that the files can win. */
+export interface ConfigArguments {
+  'config-dir': string | undefined
+  'root-dir': string | undefined
+}
+
+/** How a handler gets them. */
+export type GivenConfig = Pick<ArgumentsCamelCase<ConfigArguments>, 'configDir' | 'rootDir'>
+
+/** Adds `-c` and `--root-dir`. */
+export function withConfig<T>(yargs: Argv<T>): Argv<T & ConfigArguments> {
+  return yargs
+    .option('config-dir', { alias: ['c', 'config_dir'], type: 'string', requiresArg: true, describe: 'Directory of the configuration [BRINE_CONFIG_DIR, else /etc/brine]' })
+    .option('root-dir', { alias: 'root_dir', type: 'string', requiresArg: true, describe: 'Directory put before every path' })
+}
+
+/** Loads the configuration that the arguments name. @throws ConfigError */
+export function loadFor(args: GivenConfig, flags: Record<string, unknown> = {}): Promise<LoadedConfig> {
+  return loadConfig({
+    ...(args.configDir !== undefined && { directory: args.configDir }),
+    environment: process.env,
+    flags: { root_dir: args.rootDir === undefined ? undefined : resolve(args.rootDir), ...flags },
+    returnerNames: (directories) => [...builtInReturners(), ...directories.flatMap(siteReturners)],
+  })
+}
+
+/** Names of the returners that come with the package: a directory each. */
+function builtInReturners(): string[] {
+  return entriesOf(join(packageRoot, isBuilt ? 'dist/returners' : 'returners')).filter((name) => !name.includes('.'))
+}
+
+/** Names of a directory's own returners: a file each. */
+function siteReturners(directory: string): string[] {
+  return entriesOf(directory).map((name) => parse(name).name)
+}
+
+function entriesOf(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+  } catch {
+    // A directory that is not there has no returners; whoever loads them says so.
+    return []
+  }
+}
+

@@ -1,0 +1,149 @@
+import { parse as parsePath } from 'node:path'
+import type { Argv, ArgumentsCamelCase, CommandModule } from 'yargs'
+import { parseDuration } from '../../config/units.ts'
+import { CliError, EXIT } from './exit-codes.ts'
+import { type ConfigArguments, type GivenConfig, loadFor, withConfig } from './options.ts'
+import { type AskOutbox, withOutbox } from './outbox-access.ts'
+import { exportDeliveries } from './outbox-export.ts'
+import { type DeliveryView, renderList, renderShown, renderStatus, type ShownView, type StatusView } from './outbox-views.ts'
+
+interface FilterArguments {
+  destination: string | undefined
+  state: string | undefined
+  jid: string | undefined
+  fun: string | undefined
+  before: string | undefined
+  after: string | undefined
+  limit: number | undefined
+}
+type Arguments = ConfigArguments & { json: boolean }
+
+/** `brine outbox`: what waits to be delivered, and what an operator can do about it. Works whether the agent runs or not. */
+export const command: CommandModule = {
+  command: 'outbox',
+  describe: 'Look at and mend the store of returns',
+  builder: (yargs) =>
+    yargs
+      .command(statusCommand())
+      .command(listCommand())
+      .command(showCommand())
+      .command(changeCommand('retry'))
+      .command(changeCommand('purge'))
+      .command(exportCommand())
+      .demandCommand(1, 'Say what to do: status, list, show, retry, export or purge.')
+      .example('$0 outbox status', 'the books of every destination')
+      .example('$0 outbox list --state dead', 'dead letters, with the reason')
+      .example('$0 outbox retry --destination sqlite3', 'try everything queued for it now'),
+  handler() {},
+}
+
+function statusCommand(): CommandModule<unknown, Arguments> {
+  return {
+    command: 'status',
+    describe: 'Show the books of every destination, and what is waiting',
+    builder: (yargs) => withJson(withConfig(yargs)),
+    handler: (args) => ask(args, async (outbox) => print(args, await outbox('outbox.status'), (value) => renderStatus(value as StatusView, Date.now()))),
+  }
+}
+
+function listCommand(): CommandModule<unknown, Arguments & FilterArguments> {
+  return {
+    command: 'list',
+    describe: 'List queued and dead deliveries',
+    builder: (yargs) => withFilter(withJson(withConfig(yargs))),
+    handler: (args) =>
+      ask(args, async (outbox) => {
+        const rows = await outbox('outbox.list', { limit: 100, ...filterOf(args) })
+        print(args, rows, (value) => renderList(value as DeliveryView[], Date.now()))
+      }),
+  }
+}
+
+function showCommand(): CommandModule<unknown, Arguments & { return: string; values: boolean }> {
+  return {
+    command: 'show <return>',
+    describe: 'Show one return, by its number in the list or its jid',
+    builder: (yargs) =>
+      withJson(withConfig(yargs))
+        .positional('return', { type: 'string', demandOption: true, describe: 'Number or jid' })
+        .option('values', { type: 'boolean', default: false, describe: 'Show arguments and results, which may hold secrets' }),
+    handler: (args) =>
+      ask(args, async (outbox) => {
+        const wanted = /^\d{1,15}$/.test(args.return) ? { returnId: Number(args.return) } : { jid: args.return }
+        const found = (await outbox('outbox.show', { ...wanted, values: args.values })) as ShownView[]
+        if (found.length === 0) throw new CliError(`the store has no return ${args.return}`)
+        print(args, found, (value) => renderShown(value as ShownView[], Date.now()))
+      }),
+  }
+}
+
+function changeCommand(action: 'retry' | 'purge'): CommandModule<unknown, Arguments & FilterArguments & { all: boolean; to?: string | undefined }> {
+  const describe = action === 'retry' ? 'Make deliveries due now, dead ones too' : 'Remove deliveries for good, counted as purged'
+  return {
+    command: action,
+    describe,
+    builder: (yargs) => {
+      const common = withFilter(withJson(withConfig(yargs))).option('all', { type: 'boolean', default: false, describe: 'All deliveries' })
+      return action === 'purge' ? common : common.option('to', { type: 'string', requiresArg: true, describe: 'Move them to this destination' })
+    },
+    handler: (args) =>
+      ask(args, async (outbox) => {
+        const filter = filterOf(args)
+        if (Object.keys(filter).length === 0 && !args.all) throw new CliError(`say which to ${action}, or --all`, EXIT.usage)
+        const done = (await outbox(`outbox.${action}`, { filter, ...(args.to !== undefined && { to: args.to }) })) as { count: number }
+        print(args, done, () => [`${done.count} ${done.count === 1 ? 'delivery' : 'deliveries'} ${action === 'retry' ? 'due now' : 'purged'}`])
+      }),
+  }
+}
+
+function exportCommand(): CommandModule<unknown, Arguments & FilterArguments & { file: string }> {
+  return {
+    command: 'export <file>',
+    describe: 'Write deliveries with their returns to a file, one JSON map a line',
+    builder: (yargs) =>
+      withFilter(withJson(withConfig(yargs))).positional('file', { type: 'string', demandOption: true, describe: 'A new file, made for you alone (0600)' }),
+    handler: (args) =>
+      ask(args, async (outbox) => {
+        const count = await exportDeliveries(outbox, filterOf(args), args.file)
+        print(args, { count, file: args.file }, () => [`${count} ${count === 1 ? 'delivery' : 'deliveries'} in ${parsePath(args.file).base}`])
+      }),
+  }
+}
+
+function withJson<T>(yargs: Argv<T>): Argv<T & { json: boolean }> {
+  return yargs.option('json', { type: 'boolean', default: false, describe: 'Exact values as JSON' })
+}
+
+function withFilter<T>(yargs: Argv<T>): Argv<T & FilterArguments> {
+  return yargs
+    .option('destination', { alias: 'd', type: 'string', requiresArg: true, describe: 'Of this destination' })
+    .option('state', { choices: ['queued', 'dead'], requiresArg: true, describe: 'In this state' })
+    .option('jid', { type: 'string', requiresArg: true, describe: 'Of this job' })
+    .option('fun', { type: 'string', requiresArg: true, describe: 'Of this function' })
+    .option('before', { type: 'string', requiresArg: true, describe: 'Accepted before: 2h (ago) or a date' })
+    .option('after', { type: 'string', requiresArg: true, describe: 'Accepted after: 2h (ago) or a date' })
+    .option('limit', { type: 'number', requiresArg: true, describe: 'So many at most' })
+}
+
+function filterOf(args: ArgumentsCamelCase<FilterArguments>): Record<string, unknown> {
+  const { destination, state, jid, fun, limit } = args
+  const filter = { destination, state, jid, fun, limit, before: momentOf(args.before, '--before'), after: momentOf(args.after, '--after') }
+  return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined))
+}
+
+/** `2h` is two hours ago; anything else is a date. Wall-clock milliseconds. */
+function momentOf(text: string | undefined, option: string): number | undefined {
+  if (text === undefined) return undefined
+  const ago = parseDuration(text, 's')
+  const moment = ago === undefined ? Date.parse(text) : Date.now() - ago
+  if (Number.isNaN(moment)) throw new CliError(`${option}: write an age such as 2h, or a date such as 2026-01-31T12:00`, EXIT.usage)
+  return moment
+}
+
+async function ask(args: GivenConfig, use: (outbox: AskOutbox) => Promise<void>): Promise<void> {
+  await withOutbox(await loadFor(args), use)
+}
+
+function print(args: { json: boolean }, value: unknown, render: (value: unknown) => string[]): void {
+  console.log(args.json ? JSON.stringify(value, null, 2) : render(value).join('\n'))
+}

@@ -1,0 +1,22 @@
+/** What the agent tells about itself: the control method `status`. */
+export interface AgentStatus {
+  id: string
+  version: string
+  pid: number
+  /** Milliseconds since the agent started. */
+  uptimeMs: number
+  masters: { master: string; state: string; fingerprint: string | null; lastError: string | null }[]
+  lanes: {
+    destination: string
+    state: string
+    queued: number
+    dead: number
+    inFlight: number
+    /** Wall-clock milliseconds; null when nothing waits. */
+    nextAttemptAt: number | null
+    lastError: string | null
+  }[]
+  jobs: { running: number; waiting: number }
+  /** Why returns are volatile now; null when the store can be written. */
+  storeUnavailable: string | null
+}
