@@ -61,8 +61,14 @@ export interface VolatileAnswers {
 
 /** What the routing may ask of the returners there are. Implemented by the returner host. */
 export interface ReturnerCatalogue {
-  /** Checks that the returner exists, loads and has valid options; gives its destination or says why not. */
-  resolve(name: string, request: { retConfig?: string; retKwargs?: Record<string, unknown> }): Promise<{ ref: DestinationRef } | { error: string }>
+  /**
+   * Gives the destination, or says why no return can ever reach it: unknown, disabled, not configured, wrong `ret_kwargs`.
+   * `problem`: it is there, but an operator has to mend its file or options first; its returns are queued meanwhile.
+   */
+  resolve(
+    name: string,
+    request: { retConfig?: string; retKwargs?: Record<string, unknown> },
+  ): Promise<{ ref: DestinationRef; problem?: string } | { error: string }>
   /** Opens a queued destination again, with today's options. Throws when it is no longer configured: its lane is paused. */
   open(ref: DestinationRef): Destination
 }

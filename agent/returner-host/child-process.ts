@@ -1,0 +1,175 @@
+import { spawn } from 'node:child_process'
+import type { Duplex, Readable } from 'node:stream'
+import type { Clock } from '../clock.ts'
+import { entryPoint } from '../entry-points.ts'
+import type { Logger } from '../log.ts'
+import type { Failure } from './failure.ts'
+import { readFrames, writeFrame } from './frames.ts'
+import { residentBytes } from './memory.ts'
+import { captureLines } from './output.ts'
+import { decodeAnswer, encodeRequest, maxAnswerBytes, type RequestBody } from './protocol.ts'
+
+/** The program of a returner's process. */
+export const childProgram = entryPoint('agent/returner-host/child')
+
+/** Memory is looked at this often: a process that fills it as fast as it can takes about a gigabyte a second. */
+const busyWatchMs = 200
+const idleWatchMs = 2000
+/** The heap gets this part of the limit, so that V8 gives up, with a stack, before the watch does. */
+const heapShare = 0.75
+/** After the end of the process: a descendant in a group of its own may hold the pipes for ever. */
+const lastOutputMs = 500
+const mebibyte = 1024 * 1024
+
+export interface ChildSettings {
+  environment: Record<string, string>
+  /** Names the agent that the process belongs to, and is its working directory. */
+  stateDir: string
+  memoryLimitBytes: number
+  /** Takes secrets out of what the process prints. */
+  scrub(line: string): string
+}
+
+/** A request's answer: the value, or why not. */
+export type Answer = { ok: true; value: unknown } | { ok: false; failure: Failure }
+
+/** One running process, until it has ended for whatever reason. */
+export interface ReturnerProcess {
+  readonly pid: number | undefined
+  /** Asks; the answer to a process that ends is a failure with the reason. `started` gets the request's id. */
+  request(body: RequestBody, started?: (id: number) => void): Promise<Answer>
+  /** Tells the returner that the time of this request is over. */
+  abort(id: number): void
+  /** Ends the whole process group at once; the reason goes to whoever waits for an answer. */
+  kill(reason: string): void
+  /** Why it ended or is being ended; undefined while it lives. */
+  endReason(): string | undefined
+  /** Resolves with the reason when the process is gone. */
+  readonly ended: Promise<string>
+}
+
+/** Starts a process for one returner. Nothing is loaded yet. */
+export function startProcess(settings: ChildSettings, clock: Clock, log: Logger): ReturnerProcess {
+  const child = spawn(process.execPath, [...nodeOptions(settings), childProgram, settings.stateDir], {
+    cwd: settings.stateDir,
+    env: settings.environment,
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    detached: true,
+  })
+  const channel = child.stdio[3] as Duplex
+  const waiting = new Map<number, (answer: Answer) => void>()
+  let lastId = 0
+  let reason: string | undefined
+  let outOfHeap = false
+  let stopWatching = watchMemory()
+
+  function kill(why: string): void {
+    reason ??= why
+    endGroup(child.pid)
+  }
+
+  function watchMemory(): () => void {
+    return clock.timer(waiting.size > 0 ? busyWatchMs : idleWatchMs, () => {
+      const used = child.pid === undefined ? null : residentBytes(child.pid)
+      if (used !== null && used > settings.memoryLimitBytes) {
+        kill(`it used ${Math.round(used / mebibyte)} MiB of memory; the limit is ${Math.round(settings.memoryLimitBytes / mebibyte)} MiB`)
+        return
+      }
+      stopWatching = watchMemory()
+    })
+  }
+
+  function receive(payload: Buffer): void {
+    const message = decodeAnswer(payload)
+    const settle = message === null ? undefined : waiting.get(message.id)
+    if (message === null || settle === undefined) {
+      kill('it broke the protocol: an answer that nobody asked for')
+      return
+    }
+    waiting.delete(message.id)
+    settle(message)
+  }
+
+  readFrames(channel, maxAnswerBytes, receive, () => kill('it broke the protocol: an answer that is too long'))
+  channel.on('error', () => {})
+  captureOutput(child.stdout as Readable, 'stdout')
+  captureOutput(child.stderr as Readable, 'stderr')
+
+  function captureOutput(stream: Readable, name: string): void {
+    captureLines(stream, clock, (line, leftOut) => {
+      if (/JavaScript heap out of memory/.test(line)) outOfHeap = true
+      log.info({ pid: child.pid, stream: name, line: settings.scrub(line), leftOut }, 'a returner process printed')
+    })
+  }
+
+  const ended = new Promise<string>((resolve) => {
+    const end = (why: string) => {
+      reason ??= why
+      stopWatching()
+      channel.destroy()
+      const message = `the returner process ended: ${reason}`
+      for (const settle of waiting.values()) settle({ ok: false, failure: { message } })
+      waiting.clear()
+      resolve(reason)
+    }
+    child.once('error', (error) => end(`it could not be started: ${error.message}`))
+    child.once('exit', (code, signal) => {
+      // Its own end leaves what it started.
+      endGroup(child.pid)
+      let finished = false
+      const finish = () => {
+        if (finished) return
+        finished = true
+        cancel()
+        child.stdout?.destroy()
+        child.stderr?.destroy()
+        end(outOfHeap ? 'it ran out of memory' : signal === null ? `exit code ${code}` : `signal ${signal}`)
+      }
+      const cancel = clock.timer(lastOutputMs, finish)
+      child.once('close', finish)
+    })
+  })
+
+  return {
+    pid: child.pid,
+    ended,
+    kill,
+    endReason: () => reason,
+    request: (body, started) =>
+      new Promise<Answer>((resolve) => {
+        if (reason !== undefined) {
+          resolve({ ok: false, failure: { message: `the returner process ended: ${reason}` } })
+          return
+        }
+        lastId += 1
+        waiting.set(lastId, resolve)
+        // The slow watch of an idle process would come too late for a busy one.
+        stopWatching()
+        stopWatching = watchMemory()
+        writeFrame(channel, encodeRequest({ id: lastId, ...body }))
+        started?.(lastId)
+      }),
+    abort: (id) => {
+      if (waiting.has(id)) writeFrame(channel, encodeRequest({ method: 'abort', id }))
+    },
+  }
+}
+
+function nodeOptions(settings: ChildSettings): string[] {
+  const heap = Math.max(32, Math.floor((settings.memoryLimitBytes * heapShare) / mebibyte))
+  return [
+    `--max-old-space-size=${heap}`,
+    // Stripping types and modules without a package.json are how site returners are meant to be.
+    '--disable-warning=ExperimentalWarning',
+    '--disable-warning=MODULE_TYPELESS_PACKAGE_JSON',
+  ]
+}
+
+function endGroup(pid: number | undefined): void {
+  if (pid === undefined) return
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    // The group is gone already.
+  }
+}

@@ -1,0 +1,165 @@
+/**
+ * The process a returner runs in. It loads one returner, opens it once and hands it batches.
+ *
+ * It ends, with everything in its process group, as soon as the agent is gone: nobody would take its answers.
+ */
+import { writeFileSync } from 'node:fs'
+import { registerHooks } from 'node:module'
+import { Socket } from 'node:net'
+import { pathToFileURL } from 'node:url'
+import { OperatorError, type ReturnerDefinition, type ReturnerHandle } from '../../returners/contract.ts'
+import { checkOptions } from '../../returners/lib/check-options.ts'
+import { builtInReturners } from '../../returners/registry.ts'
+import { entryPoint } from '../entry-points.ts'
+import { describeDefinition, readDefinition } from './definition.ts'
+import { failureOf } from './failure.ts'
+import { readFrames, writeFrame } from './frames.ts'
+import { decodeRequest, encodeAnswer, type FromChild, type LoadSpec, maxRequestBytes, type OpenContext, type ToChild } from './protocol.ts'
+import { viewItem } from './view.ts'
+
+/** How long a returner may take to close when the agent is gone. */
+const lastCloseMs = 2000
+const channelDescriptor = 3
+
+/** What a site's file may import from wherever it lies. */
+const ownModules: Readonly<Record<string, string>> = {
+  'brine/returner': 'returners/contract',
+  'brine/testing': 'returners/testing',
+}
+
+function main(): void {
+  preferAsVictim()
+  serveOwnModules()
+  const channel = new Socket({ fd: channelDescriptor, readable: true, writable: true })
+  const session = createSession((answer) => writeFrame(channel, encodeAnswer(answer)))
+  readFrames(channel, maxRequestBytes, (payload) => session.receive(decodeRequest(payload)), endGroup)
+  channel.once('close', () => {
+    setTimeout(endGroup, lastCloseMs)
+    void session.close().finally(endGroup)
+  })
+  channel.on('error', () => {})
+}
+
+/** When memory runs out, the kernel takes this process before the agent. */
+function preferAsVictim(): void {
+  try {
+    writeFileSync('/proc/self/oom_score_adj', '800')
+  } catch {
+    // Not every system has it.
+  }
+}
+
+function endGroup(): void {
+  process.kill(-process.pid, 'SIGKILL')
+}
+
+function serveOwnModules(): void {
+  registerHooks({
+    resolve(specifier, context, next) {
+      const own = Object.hasOwn(ownModules, specifier) ? ownModules[specifier] : undefined
+      return own === undefined ? next(specifier, context) : { url: pathToFileURL(entryPoint(own)).href, shortCircuit: true }
+    },
+  })
+}
+
+async function loadModule(load: LoadSpec): Promise<unknown> {
+  switch (load.kind) {
+    case 'built-in':
+      return builtInReturners[load.name]?.()
+    case 'file':
+      return import(pathToFileURL(load.path).href)
+    case 'package': {
+      const hook = registerHooks({
+        resolve: (specifier, context, next) =>
+          next(specifier, specifier === load.specifier ? { ...context, parentURL: pathToFileURL(`${load.base}/`).href } : context),
+      })
+      try {
+        return await import(load.specifier)
+      } finally {
+        hook.deregister()
+      }
+    }
+    default:
+      return load satisfies never
+  }
+}
+
+/** Says where a file failed to load: the message of a syntax error alone does not. */
+function loadError(error: unknown): Error {
+  if (!(error instanceof Error)) return new Error(`it threw ${String(error)} while loading`)
+  const place = /file:\/\/\S+?:\d+(:\d+)?/.exec(error.stack ?? '')?.[0]
+  const where = place === undefined || error.message.includes(place) ? '' : ` (${place.replace('file://', '')})`
+  return new Error(`${error.name}: ${error.message}${where}`, { cause: error })
+}
+
+function createSession(answer: (message: FromChild) => void) {
+  let definition: ReturnerDefinition<unknown> | undefined
+  let handle: ReturnerHandle | undefined
+  const calls = new Map<number, AbortController>()
+
+  async function open(raw: Record<string, unknown>, context: OpenContext): Promise<number | null> {
+    if (definition === undefined) throw new TypeError('nothing is loaded')
+    const checked = checkOptions(definition.options, raw)
+    if (!checked.ok) {
+      const issues = checked.issues.map((issue) => (issue.option === '' ? issue.message : `option "${issue.option}": ${issue.message}`))
+      throw new OperatorError(issues.join('; '))
+    }
+    handle = await definition.open(checked.options, { ...context, now: () => Date.now() })
+    return definition.deadlineSeconds?.(checked.options) ?? null
+  }
+
+  async function send(id: number, request: Extract<ToChild, { method: 'send' }>): Promise<null> {
+    if (handle === undefined) throw new TypeError('nothing is open')
+    const controller = new AbortController()
+    calls.set(id, controller)
+    try {
+      await handle.returner(request.items.map((item) => viewItem(item, request)), controller.signal)
+      return null
+    } finally {
+      calls.delete(id)
+    }
+  }
+
+  async function perform(request: Exclude<ToChild, { method: 'abort' }>): Promise<unknown> {
+    switch (request.method) {
+      case 'load':
+        definition = readDefinition(await loadModule(request.load).catch((error: unknown) => {
+          throw loadError(error)
+        }))
+        return describeDefinition(definition)
+      case 'check': {
+        if (definition === undefined) throw new TypeError('nothing is loaded')
+        const checked = checkOptions(definition.options, request.options)
+        return checked.ok ? [] : checked.issues
+      }
+      case 'open':
+        return open(request.options, request.context)
+      case 'send':
+        return send(request.id, request)
+      case 'close':
+        await handle?.close()
+        return null
+      default:
+        return request satisfies never
+    }
+  }
+
+  return {
+    receive(request: ToChild): void {
+      if (request.method === 'abort') {
+        calls.get(request.id)?.abort(new Error('the time for this call is over'))
+        return
+      }
+      perform(request).then(
+        (value) => answer({ id: request.id, ok: true, value }),
+        (error: unknown) => answer({ id: request.id, ok: false, failure: failureOf(error) }),
+      )
+    },
+    async close(): Promise<void> {
+      for (const controller of calls.values()) controller.abort(new Error('the agent is gone'))
+      await handle?.close()
+    },
+  }
+}
+
+main()

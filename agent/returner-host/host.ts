@@ -1,0 +1,199 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { suggestName } from '../../config/problems.ts'
+import type { Clock } from '../clock.ts'
+import type { Destination, ReturnerCatalogue } from '../delivery/port.ts'
+import type { Logger } from '../log.ts'
+import type { DestinationRef } from '../outbox/port.ts'
+import { childProgram } from './child-process.ts'
+import { createDestination, destinationRef, readSpec, type ReturnerSpec } from './destination.ts'
+import { cleanEnvironment } from './environment.ts'
+import { operatorFailure } from './failure.ts'
+import { createInlineRunner } from './inline-runner.ts'
+import { endLeftovers } from './leftovers.ts'
+import { createLibrary, type Library, type LibraryEntry, type ReturnerListing } from './library.ts'
+import { type OptionsRequest, type Prepared, prepareOptions } from './prepare.ts'
+import { createProcessRunner } from './process-runner.ts'
+import { createRenewableRunner, type RenewableRunner } from './renewable-runner.ts'
+import { nothing, type RunnerLimits } from './runner.ts'
+import type { SourceSettings } from './sources.ts'
+
+export interface ReturnerHostSettings extends SourceSettings, RunnerLimits {
+  minionId: string
+  /** The agent's directory for returners: working directory of their processes. Made when missing, 0700. */
+  stateDir: string
+  /** Returners that no job may use. */
+  disabled: readonly string[]
+  /** The agent's environment: for secrets named by `{env: NAME}`; a returner sees only a few harmless variables. */
+  environment: Readonly<Record<string, string | undefined>>
+  /** How long `resolve` waits for a site returner to be looked into before it takes it as it is. */
+  resolveWaitMs: number
+}
+
+export interface ReturnerHostDeps {
+  clock: Clock
+  logger: Logger
+  /** The merged raw configuration as it is now. */
+  config: () => Readonly<Record<string, unknown>>
+}
+
+/** Whether a returner opens with today's options. */
+export type TestResult = { ok: true } | { ok: false; error: string }
+
+export interface ReturnerHost {
+  catalogue: ReturnerCatalogue
+  list(): ReturnerListing[]
+  /** Finds new and changed files, and starts every site returner anew after its running call. Resolves when all were looked into. */
+  refresh(): Promise<ReturnerListing[]>
+  /** Loads and opens a returner as a destination would, sends nothing, closes it. */
+  test(name: string, request?: OptionsRequest): Promise<TestResult>
+  /** Ends all returners and their processes. */
+  close(): Promise<void>
+}
+
+/** Settings that no site needs to change. */
+export const hostDefaults = {
+  graceMs: 2000,
+  resolveWaitMs: 1000,
+  maxRecordBytes: 64 * 1024 * 1024,
+} as const satisfies Partial<ReturnerHostSettings>
+
+interface OpenDestination {
+  runner: RenewableRunner
+  spec: ReturnerSpec
+}
+
+/** Finds, loads, isolates and calls returners. */
+export function createReturnerHost(settings: ReturnerHostSettings, deps: ReturnerHostDeps): ReturnerHost {
+  const { clock, logger } = deps
+  mkdirSync(settings.stateDir, { recursive: true, mode: 0o700 })
+  const leftovers = endLeftovers(childProgram, settings.stateDir)
+  if (leftovers > 0) logger.warn({ processes: leftovers }, 'ended returner processes that an earlier agent left behind')
+
+  const child = { environment: cleanEnvironment(settings.environment), stateDir: settings.stateDir }
+  const library = createLibrary({ ...settings, child: { ...child, memoryLimitBytes: settings.memoryLimitBytes } }, clock, logger)
+  const open = new Set<OpenDestination>()
+  const prepare = (spec: ReturnerSpec) => prepareNow(library, spec, settings, deps)
+
+  function createRunner(ref: DestinationRef, spec: ReturnerSpec): RenewableRunner {
+    const stateDir = join(settings.stateDir, spec.returner)
+    mkdirSync(stateDir, { recursive: true, mode: 0o700 })
+    const context = { minionId: settings.minionId, destination: ref.name, stateDir }
+    const log = logger.child({ destination: ref.name })
+    const inProcess = () => createProcessRunner({ limits: settings, child, context, prepare: () => prepare(spec) }, clock, log)
+    return createRenewableRunner(async () => {
+      const entry = await library.describe(spec.returner)
+      if (entry?.definition?.isolation !== 'inline') return inProcess()
+      return createInlineRunner({ limits: settings, definition: entry.definition, context, prepare: () => prepare(spec) }, clock)
+    })
+  }
+
+  function openDestination(ref: DestinationRef): Destination {
+    const spec = readSpec(ref)
+    usable(library, spec.returner)
+    const opened: OpenDestination = { runner: createRunner(ref, spec), spec }
+    open.add(opened)
+    return createDestination(ref.name, opened.runner, () => library.get(spec.returner)?.description?.maxBatch ?? 1, () => open.delete(opened))
+  }
+
+  async function refresh(): Promise<ReturnerListing[]> {
+    const isBuiltIn = (name: string) => library.get(name)?.source.load.kind === 'built-in'
+    const changeable = new Set([...open].filter(({ spec }) => !isBuiltIn(spec.returner)))
+    library.rescan()
+    for (const one of open) if (changeable.has(one) || !isBuiltIn(one.spec.returner)) one.runner.renew()
+    // One after the other: a directory full of returners must not start a crowd of processes.
+    for (const name of library.names()) await library.describe(name)
+    return library.list()
+  }
+
+  return {
+    catalogue: {
+      resolve: (name, request) => resolveReturner(library, name, request, settings, deps),
+      open: openDestination,
+    },
+    list: () => library.list(),
+    refresh,
+    async test(name, request = {}) {
+      const target = destinationRef(name, request)
+      if ('error' in target) return { ok: false, error: target.error }
+      try {
+        usable(library, name)
+      } catch (error) {
+        return { ok: false, error: messageOf(error) }
+      }
+      const runner = createRunner(target.ref, target.spec)
+      const failure = await runner.probe()
+      await runner.stop()
+      return failure === null ? { ok: true } : { ok: false, error: failure.message }
+    },
+    async close() {
+      await Promise.all([...open].map(({ runner }) => runner.stop()))
+      open.clear()
+    },
+  }
+}
+
+/** @throws Error with the reason when no job may use the returner. */
+function usable(library: Library, name: string): LibraryEntry {
+  const entry = library.get(name)
+  if (entry === undefined) {
+    const near = suggestName(name, library.names())
+    throw new Error(`there is no returner "${name.slice(0, 64)}"${near === undefined ? '' : `; did you mean "${near}"?`}`)
+  }
+  if (entry.disabled) throw new Error(`the returner "${name}" is disabled here`)
+  return entry
+}
+
+async function prepareNow(library: Library, spec: ReturnerSpec, settings: ReturnerHostSettings, deps: ReturnerHostDeps): Promise<Prepared> {
+  const entry = await library.describe(spec.returner)
+  if (entry === undefined) return { ok: false, failure: operatorFailure(`the returner "${spec.returner}" is no longer there`), configured: true }
+  if (entry.description === undefined) {
+    return { ok: false, failure: operatorFailure(`the returner "${spec.returner}" does not load: ${entry.error}`), configured: true }
+  }
+  return prepareOptions(entry.source.load, entry.description, spec, deps.config(), settings.environment)
+}
+
+/**
+ * Says at once when no job can ever reach the returner: unknown, disabled, not configured at all, or asked for with options
+ * it does not have. A returner that is there but broken keeps its returns: `problem` says what an operator has to mend.
+ */
+async function resolveReturner(library: Library, name: string, request: OptionsRequest, settings: ReturnerHostSettings, deps: ReturnerHostDeps) {
+  const target = destinationRef(name, request)
+  try {
+    usable(library, name)
+  } catch (error) {
+    return { error: messageOf(error) }
+  }
+  if ('error' in target) return target
+  const { ref, spec } = target
+  const looked = lookInto(library, spec, settings, deps).then((fault) => {
+    if (fault === null) return { ref }
+    return fault.hopeless ? { error: fault.message } : { ref, problem: fault.message }
+  })
+  // The job must not wait for a returner that hangs while it loads: its returns are queued, its lane will say what is wrong.
+  let cancel = nothing
+  const patience = new Promise<{ ref: DestinationRef }>((resolve) => {
+    cancel = deps.clock.timer(settings.resolveWaitMs, () => resolve({ ref }))
+  })
+  const result = await Promise.race([looked, patience])
+  cancel()
+  return result
+}
+
+async function lookInto(
+  library: Library,
+  spec: ReturnerSpec,
+  settings: ReturnerHostSettings,
+  deps: ReturnerHostDeps,
+): Promise<{ message: string; hopeless: boolean } | null> {
+  const prepared = await prepareNow(library, spec, settings, deps)
+  const ownFault = spec.retKwargs !== undefined
+  if (!prepared.ok) return { message: prepared.failure.message, hopeless: !prepared.configured || ownFault }
+  for (const warning of prepared.warnings) deps.logger.debug({ warning }, 'an option is not a returner\'s')
+  const faults = await library.faults(spec.returner, prepared)
+  return faults.length === 0 ? null : { message: faults.join('; '), hopeless: ownFault }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

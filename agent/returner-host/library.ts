@@ -1,0 +1,163 @@
+import type { ReturnerDefinition } from '../../returners/contract.ts'
+import { checkOptions } from '../../returners/lib/check-options.ts'
+import { builtInReturners } from '../../returners/registry.ts'
+import { optionFault } from '../../config/returner-options.ts'
+import type { Clock } from '../clock.ts'
+import type { Logger } from '../log.ts'
+import { startProcess, type ChildSettings } from './child-process.ts'
+import { describeDefinition, type Description, readDefinition } from './definition.ts'
+import { type PreparedReturner } from './prepare.ts'
+import { findSources, type Source, type SourceSettings } from './sources.ts'
+import { check, load } from './start-process.ts'
+
+/** What the operator sees of one returner. */
+export interface ReturnerListing {
+  name: string
+  /** `built-in`, a file's path or `package NAME`. */
+  source: string
+  /** `found`: there, not looked into yet. */
+  state: 'found' | 'loaded' | 'failed' | 'disabled'
+  summary: string | null
+  delivery: Description['delivery'] | null
+  error: string | null
+}
+
+/** A returner that is there, with what is known of it. */
+export interface LibraryEntry {
+  source: Source
+  disabled: boolean
+  /** Present once it is known. */
+  description?: Description
+  /** Of built-in returners: our own code may run in the agent. */
+  definition?: ReturnerDefinition<unknown>
+  error?: string
+}
+
+export interface LibrarySettings extends SourceSettings {
+  disabled: readonly string[]
+  child: Omit<ChildSettings, 'scrub'>
+  startTimeoutMs: number
+}
+
+export interface Library {
+  names(): string[]
+  get(name: string): LibraryEntry | undefined
+  /** Loads it to learn about it, once until the next rescan: a site's code in a short-lived process. Never rejects. */
+  describe(name: string): Promise<LibraryEntry | undefined>
+  /** What is wrong with the options of a returner that was described; empty when they fit. */
+  faults(name: string, prepared: PreparedReturner): Promise<string[]>
+  /** Looks into the directories again and forgets what it knew of all but the built-in ones. */
+  rescan(): void
+  list(): ReturnerListing[]
+}
+
+/** At most this many answers about options are kept for each returner. */
+const maxKnownChecks = 32
+
+/** All returners of this host: where they are, what they are, why one does not load. */
+export function createLibrary(settings: LibrarySettings, clock: Clock, log: Logger): Library {
+  let entries = find()
+  const described = new Map<LibraryEntry, Promise<LibraryEntry>>()
+  const checks = new Map<LibraryEntry, Map<string, Promise<string[]>>>()
+
+  function find(): Map<string, LibraryEntry> {
+    const found = new Map<string, LibraryEntry>()
+    for (const [name, source] of findSources(settings)) {
+      const entry: LibraryEntry = { source, disabled: settings.disabled.includes(name) }
+      if (source.fault !== undefined) entry.error = source.fault
+      found.set(name, entry)
+    }
+    return found
+  }
+
+  /** Runs a short-lived process with the returner loaded. */
+  async function inProcess<T>(entry: LibraryEntry, secrets: readonly string[], use: (process: ReturnType<typeof startProcess>) => Promise<T>): Promise<T> {
+    const { name } = entry.source
+    const hide = (line: string) => secrets.reduce((text, secret) => (secret.length < 3 ? text : text.replaceAll(secret, '***')), line)
+    const process = startProcess({ ...settings.child, scrub: hide }, clock, log.child({ returner: name }))
+    try {
+      return await use(process)
+    } finally {
+      process.kill('no longer needed')
+      await process.ended
+    }
+  }
+
+  async function learn(entry: LibraryEntry): Promise<void> {
+    if (entry.source.load.kind === 'built-in') {
+      const definition = readDefinition(await builtInReturners[entry.source.name]?.())
+      entry.definition = definition
+      entry.description = describeDefinition(definition)
+      return
+    }
+    const loaded = await inProcess(entry, [], (process) => load(process, entry.source.load, settings.startTimeoutMs, clock))
+    if (!loaded.ok) throw new Error(loaded.failure.message)
+    if (loaded.description.name !== entry.source.name) {
+      throw new Error(`it calls itself "${loaded.description.name}"; file and returner must have the same name`)
+    }
+    entry.description = loaded.description
+  }
+
+  async function describeEntry(entry: LibraryEntry): Promise<LibraryEntry> {
+    if (entry.error !== undefined) return entry
+    try {
+      await learn(entry)
+    } catch (error) {
+      entry.error = error instanceof Error ? error.message : String(error)
+      log.warn({ returner: entry.source.name, source: entry.source.origin, error: entry.error }, 'a returner does not load')
+    }
+    return entry
+  }
+
+  async function check1(entry: LibraryEntry, prepared: PreparedReturner): Promise<string[]> {
+    if (entry.definition !== undefined) {
+      const checked = checkOptions(entry.definition.options, prepared.options)
+      return checked.ok ? [] : checked.issues.map((issue) => optionFault(prepared.name, issue, prepared.from))
+    }
+    return inProcess(entry, prepared.secrets, async (process) => {
+      const loaded = await load(process, prepared.load, settings.startTimeoutMs, clock)
+      return loaded.ok ? check(process, prepared, settings.startTimeoutMs, clock) : [loaded.failure.message]
+    })
+  }
+
+  return {
+    names: () => [...entries.keys()].toSorted(),
+    get: (name) => entries.get(name),
+    async describe(name) {
+      const entry = entries.get(name)
+      if (entry === undefined) return undefined
+      const known = described.get(entry) ?? describeEntry(entry)
+      described.set(entry, known)
+      return known
+    },
+    async faults(name, prepared) {
+      const entry = entries.get(name)
+      if (entry === undefined) return [`there is no returner "${name}"`]
+      const known = checks.get(entry) ?? new Map<string, Promise<string[]>>()
+      checks.set(entry, known)
+      const question = JSON.stringify(prepared.options)
+      const answer = known.get(question) ?? check1(entry, prepared)
+      if (known.size >= maxKnownChecks) known.clear()
+      known.set(question, answer)
+      return answer
+    },
+    rescan() {
+      described.clear()
+      checks.clear()
+      entries = find()
+    },
+    list: () => [...entries.values()].map(listing).toSorted((one, other) => (one.name < other.name ? -1 : 1)),
+  }
+}
+
+function listing(entry: LibraryEntry): ReturnerListing {
+  const state = entry.disabled ? 'disabled' : entry.error !== undefined ? 'failed' : entry.description === undefined ? 'found' : 'loaded'
+  return {
+    name: entry.source.name,
+    source: entry.source.origin,
+    state,
+    summary: entry.description?.summary ?? null,
+    delivery: entry.description?.delivery ?? null,
+    error: entry.error ?? null,
+  }
+}

@@ -1,0 +1,57 @@
+import { lookupReturnerOptions, sortOptions } from '../../config/returner-options.ts'
+import type { Description } from './definition.ts'
+import { type Failure, operatorFailure } from './failure.ts'
+import type { LoadSpec } from './protocol.ts'
+import { resolveSecrets } from './secrets.ts'
+
+/** What a job asked for beside the returner's name. */
+export interface OptionsRequest {
+  retConfig?: string
+  retKwargs?: Record<string, unknown>
+}
+
+/** Everything that is needed to open a returner. */
+export interface PreparedReturner {
+  name: string
+  load: LoadSpec
+  options: Record<string, unknown>
+  from: Record<string, string>
+  /** Plain texts, to be taken out of messages. */
+  secrets: string[]
+  /** Unknown flat names: worth a word in the log. */
+  warnings: string[]
+}
+
+export type Prepared = ({ ok: true } & PreparedReturner) | { ok: false; failure: Failure; configured: boolean }
+
+export type Prepare = () => Promise<Prepared>
+
+/**
+ * A returner's options as the configuration has them now, secrets read. Its schema has not seen them yet.
+ *
+ * `configured` of a failure: whether anything at all was set for this returner.
+ */
+export function prepareOptions(
+  load: LoadSpec,
+  description: Description,
+  request: OptionsRequest,
+  config: Readonly<Record<string, unknown>>,
+  environment: Readonly<Record<string, string | undefined>>,
+): Prepared {
+  const { name } = description
+  const bases = [name, ...description.configNames]
+  const names = bases.flatMap((base) => [`returner.${base}`, base])
+  const found = lookupReturnerOptions(config, { names, ...request })
+  const configured = found.size > 0
+  const sorted = sortOptions(name, found, description.options.map((row) => row.name))
+  const missing = description.options.filter((row) => row.required && !(row.name in sorted.options))
+  const faults = [...sorted.errors, ...missing.map((row) => `returner "${name}" needs the option "${row.name}" (${row.type})`)]
+  if (faults.length > 0) return { ok: false, failure: operatorFailure(faults.join('; ')), configured }
+  try {
+    const { options, secrets } = resolveSecrets(sorted.options, description.options, environment)
+    return { ok: true, name, load, options, from: sorted.from, secrets, warnings: sorted.warnings }
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error)
+    return { ok: false, failure: operatorFailure(`returner "${name}": ${message}`), configured }
+  }
+}

@@ -1,0 +1,76 @@
+/**
+ * What the agent and a returner's process say to each other, over descriptor 3 in frames (frames.ts).
+ *
+ * Agent → process: v8-serialised, so that bodies go as raw bytes. Process → agent: JSON, bounded and parsed, since a
+ * returner's code is not ours. Every request is answered once; an answer nobody asked for ends the process.
+ */
+import { deserialize, serialize } from 'node:v8'
+import { z } from 'zod'
+import { type Failure, failureSchema, withoutUndefined } from './failure.ts'
+
+/** Where a returner's code is. */
+export type LoadSpec =
+  | { kind: 'built-in'; name: string }
+  | { kind: 'file'; path: string }
+  /** `base`: the directory whose node_modules is meant. */
+  | { kind: 'package'; specifier: string; base: string }
+
+/** One return on its way to a returner: the stored bytes. */
+export interface WireItem {
+  key: string
+  body: Uint8Array
+}
+
+export interface OpenContext {
+  minionId: string
+  destination: string
+  stateDir: string
+}
+
+export type RequestBody =
+  /** Loads the code. Answer: its Description. */
+  | { method: 'load'; load: LoadSpec }
+  /** Checks options. Answer: OptionIssue[]. */
+  | { method: 'check'; options: Record<string, unknown> }
+  /** Checks options and opens. Answer: the deadline of a call in seconds, or null. */
+  | { method: 'open'; options: Record<string, unknown>; context: OpenContext }
+  /** Answer: null when all is stored. */
+  | { method: 'send'; items: WireItem[]; maxRecordBytes: number }
+  | { method: 'close' }
+
+export type ToChild = ({ id: number } & RequestBody) | { method: 'abort'; id: number }
+
+export type FromChild = { id: number; ok: true; value: unknown } | { id: number; ok: false; failure: Failure }
+
+/** Answers are small: names, issues, keys of a partial batch. */
+export const maxAnswerBytes = 1024 * 1024
+/** The largest batch body a process takes: the outbox hands out far less. */
+export const maxRequestBytes = 1024 * 1024 * 1024
+
+const answerSchema = z.union([
+  z.object({ id: z.int(), ok: z.literal(true), value: z.unknown() }),
+  z.object({ id: z.int(), ok: z.literal(false), failure: failureSchema.transform(withoutUndefined) }),
+])
+
+export function encodeRequest(message: ToChild): Buffer {
+  return serialize(message)
+}
+
+/** Only for what came from the agent itself: v8's format is not for strangers. */
+export function decodeRequest(payload: Buffer): ToChild {
+  return deserialize(payload) as ToChild
+}
+
+export function encodeAnswer(message: FromChild): Buffer {
+  return Buffer.from(JSON.stringify(message))
+}
+
+/** null for anything that is not an answer. */
+export function decodeAnswer(payload: Buffer): FromChild | null {
+  try {
+    const parsed = answerSchema.safeParse(JSON.parse(payload.toString('utf8')))
+    return parsed.success ? parsed.data : null
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,40 @@
+import type { Runner } from './runner.ts'
+
+/** A runner that can be replaced by a new one between two calls. */
+export interface RenewableRunner extends Runner {
+  /** The next call gets a new runner: other code, perhaps of another kind. */
+  renew(): void
+}
+
+/** The runner is made at the first call: which kind it is depends on the returner, which has to be looked into first. */
+export function createRenewableRunner(make: () => Promise<Runner>): RenewableRunner {
+  let current: Promise<Runner> | undefined
+  let stale = false
+  let stopped = false
+
+  async function runner(): Promise<Runner> {
+    if (stale) {
+      const old = current
+      stale = false
+      current = undefined
+      await (await old)?.stop()
+    }
+    current ??= make()
+    return current
+  }
+
+  return {
+    async call(items, signal) {
+      if (stopped) return { message: 'the returner is closed', untried: true }
+      return (await runner()).call(items, signal)
+    },
+    probe: async () => (await runner()).probe(),
+    renew() {
+      stale = current !== undefined
+    },
+    async stop() {
+      stopped = true
+      await (await current)?.stop()
+    },
+  }
+}

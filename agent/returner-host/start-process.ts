@@ -1,0 +1,56 @@
+import type { Clock } from '../clock.ts'
+import { optionFault } from '../../config/returner-options.ts'
+import { z } from 'zod'
+import type { ReturnerProcess } from './child-process.ts'
+import { type Description, descriptionSchema } from './definition.ts'
+import { type Failure, operatorFailure } from './failure.ts'
+import type { LoadSpec, OpenContext, RequestBody } from './protocol.ts'
+import type { PreparedReturner } from './prepare.ts'
+
+const issuesSchema = z.array(z.object({ option: z.string().max(500), message: z.string().max(1000) })).max(100)
+
+type Loaded = { ok: true; description: Description } | { ok: false; failure: Failure }
+type Opened = { ok: true; deadlineSeconds: unknown } | { ok: false; failure: Failure }
+
+/** Loads a returner in a fresh process and gives what it says about itself. Anything wrong with it is an operator's to mend. */
+export async function load(process: ReturnerProcess, spec: LoadSpec, timeoutMs: number, clock: Clock): Promise<Loaded> {
+  const answer = await within(process, { method: 'load', load: spec }, 'load', timeoutMs, clock)
+  if (!answer.ok) return { ok: false, failure: operatorFailure(answer.failure.message) }
+  const parsed = descriptionSchema.safeParse(answer.value)
+  if (parsed.success) return { ok: true, description: parsed.data }
+  return { ok: false, failure: operatorFailure(`it describes itself wrongly: ${parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`).join('; ')}`) }
+}
+
+/** The faults of options, as a returner that is loaded in this process finds them. Empty when they fit. */
+export async function check(
+  process: ReturnerProcess,
+  prepared: Pick<PreparedReturner, 'name' | 'options' | 'from'>,
+  timeoutMs: number,
+  clock: Clock,
+): Promise<string[]> {
+  const answer = await within(process, { method: 'check', options: prepared.options }, 'check its options', timeoutMs, clock)
+  if (!answer.ok) return [answer.failure.message]
+  const issues = issuesSchema.safeParse(answer.value)
+  if (!issues.success) return ['it answers the check of its options wrongly']
+  return issues.data.map((issue) => optionFault(prepared.name, issue, prepared.from))
+}
+
+/** Load, check, open. The deadline is what the returner asks for one call. */
+export async function loadOpen(process: ReturnerProcess, prepared: PreparedReturner, context: OpenContext, timeoutMs: number, clock: Clock): Promise<Opened> {
+  const loaded = await load(process, prepared.load, timeoutMs, clock)
+  if (!loaded.ok) return loaded
+  const faults = await check(process, prepared, timeoutMs, clock)
+  if (faults.length > 0) return { ok: false, failure: operatorFailure(faults.join('; ')) }
+  const answer = await within(process, { method: 'open', options: prepared.options, context }, 'open', timeoutMs, clock)
+  return answer.ok ? { ok: true, deadlineSeconds: answer.value } : answer
+}
+
+/** A request that ends: a process that does not answer in time is killed, which answers for it. */
+async function within(process: ReturnerProcess, body: RequestBody, what: string, timeoutMs: number, clock: Clock) {
+  const cancel = clock.timer(timeoutMs, () => process.kill(`it did not ${what} within ${timeoutMs / 1000} s`))
+  try {
+    return await process.request(body)
+  } finally {
+    cancel()
+  }
+}
