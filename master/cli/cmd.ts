@@ -36,7 +36,7 @@ const jobOptions = {
 
 const builder = (yargs: Argv) =>
   withColours(withConfigDir(yargs))
-    .parserConfiguration({ 'boolean-negation': false, 'parse-numbers': true, 'parse-positional-numbers': false, 'duplicate-arguments-array': false })
+    .parserConfiguration({ 'boolean-negation': false, 'parse-positional-numbers': false })
     .options(targetOptions)
     .conflicts({ grain: ['pcre', 'list', 'compound', 'ipcidr', 'grain-pcre'], pcre: ['list', 'compound', 'ipcidr', 'grain-pcre'] })
     .conflicts({ list: ['compound', 'ipcidr', 'grain-pcre'], compound: ['ipcidr', 'grain-pcre'], ipcidr: ['grain-pcre'] })
@@ -117,7 +117,9 @@ function show(reply: LocalReply, jid: string, printer: ReturnType<typeof makeRet
 
 function makeRequest(args: Args): PublishRequest {
   const functions = args.function.split(',')
-  const values: Record<string, Value> = { arg: functions.length > 1 ? splitArguments(args.arguments, functions.length) : parseArguments(args.arguments) }
+  // What stands behind `--` is taken as it is.
+  const words = [...args.arguments, ...args._.slice(1).map(String)]
+  const values: Record<string, Value> = { arg: functions.length > 1 ? splitArguments(words, functions.length) : parseArguments(words) }
   if (args.return_kwargs !== undefined) values['ret_kwargs'] = yamlify(args.return_kwargs)
   if (args.metadata !== undefined) values['metadata'] = yamlify(args.metadata)
   return {
