@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, isAbsolute, join } from 'node:path'
 import type { Problem, Source } from './problems.ts'
-import { isPlainMap } from './secret.ts'
+import { isPlainMap } from './plain-map.ts'
 import { parseYaml } from './yaml.ts'
 
 /** One file, environment variable or flag that sets options. */
@@ -28,15 +28,13 @@ export interface LayerRequest {
 }
 
 const MAX_FILE_BYTES = 1024 * 1024
-const MAX_SECRET_BYTES = 64 * 1024
 const MAX_INCLUDED_FILES = 1000
 
 /** Reads all layers. What cannot be read is a problem and is left out; a missing main file is none. */
 export function readLayers(request: LayerRequest): { layers: Layer[]; problems: Problem[] } {
   const problems: Problem[] = []
   if (!existsSync(request.directory)) problems.push({ ...fileProblem(request.directory, 'does not exist', 'the defaults are used'), severity: 'warning' })
-  const readSecret = secretReader(request)
-  const main = readFileLayer(join(request.directory, request.file), problems, readSecret, true)
+  const main = readFileLayer(join(request.directory, request.file), problems, true)
   const include = main?.values['default_include'] ?? request.defaultInclude
   const more = main?.values['include'] ?? []
   const included = [include, ...(Array.isArray(more) ? more : [more])]
@@ -45,7 +43,7 @@ export function readLayers(request: LayerRequest): { layers: Layer[]; problems: 
   if (included.length > MAX_INCLUDED_FILES) {
     problems.push(fileProblem(request.directory, `more than ${MAX_INCLUDED_FILES} files are included`, 'join some of them'))
   }
-  const files = included.slice(0, MAX_INCLUDED_FILES).map((file) => readFileLayer(file, problems, readSecret, false))
+  const files = included.slice(0, MAX_INCLUDED_FILES).map((file) => readFileLayer(file, problems, false))
   const layers = [main, ...files, ...environmentLayers(request, problems), ...flagLayers(request.flags)]
   return { layers: layers.filter((layer) => layer !== undefined), problems }
 }
@@ -80,9 +78,7 @@ function hasPath(value: unknown, path: readonly string[]): boolean {
   return true
 }
 
-type ReadSecret = (kind: 'file' | 'env', name: string) => string
-
-function readFileLayer(file: string, problems: Problem[], readSecret: ReadSecret, optional: boolean): Layer | undefined {
+function readFileLayer(file: string, problems: Problem[], optional: boolean): Layer | undefined {
   let content: string
   try {
     if (statSync(file).size > MAX_FILE_BYTES) {
@@ -94,9 +90,11 @@ function readFileLayer(file: string, problems: Problem[], readSecret: ReadSecret
     if (!(optional && isMissing(error))) problems.push(fileProblem(file, `cannot be read: ${errorCode(error)}`, 'check that it exists and may be read'))
     return undefined
   }
-  const parsed = parseYaml(content, { readSecret })
-  for (const { line, column, what } of parsed.faults) problems.push({ severity: 'error', source: { kind: 'file', file, line, column }, option: '', what })
-  if (!parsed.ok) return undefined
+  const parsed = parseYaml(content)
+  if (!parsed.ok) {
+    for (const { line, column, what } of parsed.faults) problems.push({ severity: 'error', source: { kind: 'file', file, line, column }, option: '', what })
+    return undefined
+  }
   const { value, locate } = parsed.yaml
   if (value === null || value === undefined) return undefined
   if (!isPlainMap(value)) {
@@ -113,8 +111,10 @@ function environmentLayers(request: LayerRequest, problems: Problem[]): Layer[] 
   return names.flatMap((name) => {
     const source: Source = { kind: 'environment', name }
     const parsed = parseYaml(request.environment[name] ?? '')
-    if (parsed.faults.length > 0) problems.push({ severity: 'error', source, option: '', what: parsed.faults[0]?.what ?? '', advice: 'perhaps it needs quotes' })
-    if (!parsed.ok) return []
+    if (!parsed.ok) {
+      problems.push({ severity: 'error', source, option: '', what: parsed.faults[0]?.what ?? '', advice: 'perhaps it needs quotes' })
+      return []
+    }
     const path = name.slice(request.environmentPrefix.length).toLowerCase().split('__')
     const values = path.reduceRight<unknown>((value, step) => ({ [step]: value }), parsed.yaml.value)
     return isPlainMap(values) ? [{ values, sourceOf: () => source }] : []
@@ -140,24 +140,6 @@ function matchingFiles(directory: string, pattern: string): string[] {
   } catch (error) {
     if (isMissing(error)) return []
     throw error
-  }
-}
-
-/** `!file PATH` (relative to the configuration directory; one trailing line end is dropped) and `!env NAME`. */
-function secretReader(request: LayerRequest): ReadSecret {
-  return (kind, name) => {
-    if (kind === 'env') {
-      const value = request.environment[name]
-      if (value === undefined) throw new Error(`the environment has no ${name}`)
-      return value
-    }
-    const file = isAbsolute(name) ? name : join(request.directory, name)
-    try {
-      if (statSync(file).size > MAX_SECRET_BYTES) throw new Error('EFBIG')
-      return readFileSync(file, 'utf8').replace(/\r?\n$/, '')
-    } catch (error) {
-      throw new Error(`the secret's file ${file} cannot be read: ${errorCode(error)}`, { cause: error })
-    }
   }
 }
 

@@ -2,10 +2,11 @@
 import { join, resolve } from 'node:path'
 import { findSource, mergeLayers, readLayers } from './layers.ts'
 import { hostMinionId, readMinionId } from './minion-id.ts'
+import { isPlainMap } from './plain-map.ts'
 import { ConfigError, type Problem, type Source } from './problems.ts'
 import { isSaltOnly } from './salt-options.ts'
 import { type MinionConfig, minionSchema, PATH_OPTIONS } from './schema.ts'
-import { isPlainMap, isSecret, isSecretName, revealSecrets } from './secret.ts'
+import { isSecretName } from './secret.ts'
 import { problemsOf, unknownTopLevel } from './validate.ts'
 
 export interface LoadRequest {
@@ -20,7 +21,7 @@ export interface LoadRequest {
 
 export interface LoadedConfig {
   config: MinionConfig
-  /** Everything that was set, as merged, secrets revealed: for returner options and config.get. Never log it. */
+  /** Everything that was set, as merged: for returner options and config.get. May hold secrets: never log it. */
   raw: Readonly<Record<string, unknown>>
   sources: ConfigSources
   /** Warnings; errors are thrown. */
@@ -30,7 +31,7 @@ export interface LoadedConfig {
 /** What is known about where values came from. Paths are lists of keys, since a key may hold dots. */
 export interface ConfigSources {
   of(path: readonly string[]): Source
-  /** True for a value that must not be printed: from `!file` or `!env`, or under a name such as `password`. */
+  /** True for what must not be printed: whatever stands under a name such as `password`. */
   isSecret(path: readonly string[]): boolean
   /** Where the id came from. */
   id: 'option' | 'minion_id' | 'hostname'
@@ -55,15 +56,14 @@ export async function loadConfig(request: LoadRequest): Promise<LoadedConfig> {
     environmentIgnored: NOT_OPTIONS,
     flags: request.flags ?? {},
   })
-  const wrapped = mergeLayers(layers)
-  const raw = revealSecrets(wrapped) as Record<string, unknown>
+  const raw = mergeLayers(layers)
   const parsed = minionSchema.safeParse(raw)
-  if (!parsed.success) problems.push(...problemsOf(parsed.error, minionSchema, layers, wrapped))
+  if (!parsed.success) problems.push(...problemsOf(parsed.error, minionSchema, layers, raw))
   const options = parsed.success ? moveRoot(parsed.data) : undefined
   const knownNames = new Set(request.returnerNames?.(options?.returner_dirs ?? []))
   // A dotted key is a module's or returner's option (`returner.pgjsonb.host`): whoever reads it checks it.
-  const isKnown = (key: string): boolean => key.includes('.') || knownNames.has(key) || isAlternative(wrapped[key], knownNames)
-  problems.push(...unknownTopLevel(wrapped, minionSchema, layers, { isKnown, isWithoutEffect: isSaltOnly }))
+  const isKnown = (key: string): boolean => key.includes('.') || key === 'returner' || knownNames.has(key) || isAlternative(raw[key], knownNames)
+  problems.push(...unknownTopLevel(raw, minionSchema, layers, { isKnown, isWithoutEffect: isSaltOnly }))
   if (options === undefined || problems.some((problem) => problem.severity === 'error')) throw new ConfigError(problems)
 
   const keptId = options.id === undefined && options.minion_id_caching ? readMinionId(directory) : undefined
@@ -73,7 +73,7 @@ export async function loadConfig(request: LoadRequest): Promise<LoadedConfig> {
     raw: deepFreeze(raw),
     sources: {
       of: (path) => findSource(layers, path),
-      isSecret: (path) => path.some(isSecretName) || isSecret(valueAt(wrapped, path)),
+      isSecret: (path) => path.some(isSecretName),
       id: options.id !== undefined ? 'option' : keptId !== undefined ? 'minion_id' : 'hostname',
     },
     problems,
@@ -110,10 +110,6 @@ function moveRoot(options: Parsed): Parsed {
     map[key] = Array.isArray(value) ? value.map((item) => move(String(item))) : move(String(value))
   }
   return moved as Parsed
-}
-
-function valueAt(value: unknown, path: readonly string[]): unknown {
-  return path.reduce<unknown>((at, step) => (isPlainMap(at) && Object.hasOwn(at, step) ? at[step] : undefined), value)
 }
 
 function deepFreeze<T>(value: T): T {

@@ -1,5 +1,5 @@
 import { suggestName } from './problems.ts'
-import { isPlainMap } from './secret.ts'
+import { isPlainMap } from './plain-map.ts'
 
 /** Where an option's value came from: a `map` and `ret_kwargs` may hold only options of the returner; flat names may belong to others too. */
 export type OptionForm = 'map' | 'flat' | 'ret_kwargs'

@@ -141,7 +141,8 @@ const returnerHost = z
     idle_stop: duration('s').prefault('5m').describe('Silence after which a returner process ends'),
     start_timeout: duration('s').prefault('15s').describe('Start of a returner process'),
     restart_backoff_cap: duration('s').prefault('60s').describe('Longest wait before a failed process starts again'),
-    allow_overrides: flag().default(false).describe('Whether a job may replace hosts and credentials with ret_kwargs'),
+    packages: z.record(z.string(), z.string()).default({}).describe('Returners from npm packages: name → package'),
+    package_dir: path().default('/etc/brine').describe('The directory whose node_modules holds them'),
   })
   .prefault({})
   .describe('The processes returners run in (not in Salt)')
@@ -175,7 +176,7 @@ export const minionSchema = z.object({
 export type MinionConfig = Readonly<Omit<z.output<typeof minionSchema>, 'id'> & { id: string; conf_dir: string }>
 
 /** Options whose values are paths that `root_dir` moves. */
-export const PATH_OPTIONS = [['pki_dir'], ['cachedir'], ['sock_dir'], ['log_file'], ['returner_dirs'], ['module_dirs'], ['outbox', 'dir']] as const
+export const PATH_OPTIONS = [['pki_dir'], ['cachedir'], ['sock_dir'], ['log_file'], ['returner_dirs'], ['module_dirs'], ['outbox', 'dir'], ['returner_host', 'package_dir']] as const
 
 /** True for what may be a minion's id: it becomes a file name on the master (Salt's utils/verify.py valid_id). */
 export function isMinionId(id: string): boolean {

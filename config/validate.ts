@@ -2,12 +2,12 @@
 import type { z } from 'zod'
 import { findSource, type Layer } from './layers.ts'
 import { type Problem, suggestName } from './problems.ts'
-import { isSecret, isSecretName } from './secret.ts'
+import { isSecretName } from './secret.ts'
 
 /** A schema whose top level is a map of options. */
 export type OptionSchema = z.ZodObject<z.ZodRawShape>
 
-/** Problems of a failed parse. `raw` is what was parsed, with its secrets still wrapped. */
+/** Problems of a failed parse. `raw` is what was parsed. */
 export function problemsOf(error: z.ZodError, schema: OptionSchema, layers: readonly Layer[], raw: unknown): Problem[] {
   return error.issues.flatMap((issue) => {
     const path = issue.path.map(String)
@@ -85,7 +85,7 @@ function quotable(value: unknown, path: string[]): boolean {
 function kindOf(value: unknown): string {
   if (value === null || value === undefined) return 'nothing'
   if (Array.isArray(value)) return 'a list'
-  if (isSecret(value) || typeof value === 'string') return 'a text'
+  if (typeof value === 'string') return 'a text'
   if (typeof value === 'boolean') return 'True or False'
   return typeof value === 'object' ? 'a map' : 'a number'
 }

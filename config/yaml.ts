@@ -15,7 +15,6 @@ import {
   type Tags,
   YAMLError,
 } from 'yaml'
-import { makeSecret } from './secret.ts'
 
 /** A place in a text, both from 1. */
 export interface Place {
@@ -34,26 +33,20 @@ export interface YamlFault extends Place {
   what: string
 }
 
-export interface YamlOptions {
-  /** Resolves `!file PATH` and `!env NAME` to a secret's text; both are refused when absent. Throws with a message for the operator. */
-  readSecret?: (kind: 'file' | 'env', name: string) => string
-}
-
 /** One broken line can make the parser complain about everything after it. */
 const MAX_FAULTS = 10
 
 /** Aliases may repeat at most this many nodes: more is an alias bomb. */
 const MAX_ALIAS_COUNT = 100
 
-/** `faults` of a text that could be read are single values that could not, such as a missing secret; they are null. */
-export type ParsedYaml = { ok: true; yaml: YamlText; faults: YamlFault[] } | { ok: false; faults: YamlFault[] }
+export type ParsedYaml = { ok: true; yaml: YamlText } | { ok: false; faults: YamlFault[] }
 
 /**
  * Reads one YAML document. An empty text is null.
  *
  * @returns the value, or every fault with its place. Fault texts never quote the input, which may hold secrets.
  */
-export function parseYaml(text: string, options: YamlOptions = {}): ParsedYaml {
+export function parseYaml(text: string): ParsedYaml {
   const lines = new LineCounter()
   try {
     const document = parseDocument(text, {
@@ -63,13 +56,13 @@ export function parseYaml(text: string, options: YamlOptions = {}): ParsedYaml {
       uniqueKeys: true,
       prettyErrors: false,
       lineCounter: lines,
-      customTags: (tags) => saltTags(tags, options),
+      customTags: saltTags,
     })
     const found = [...document.errors, ...document.warnings].slice(0, MAX_FAULTS)
     const faults = found.map((error) => ({ ...placeAt(lines, error.pos[0]), what: describeFault(error) }))
-    if (found.some((error) => error.code !== 'TAG_RESOLVE_FAILED')) return { ok: false, faults }
+    if (faults.length > 0) return { ok: false, faults }
     const value: unknown = document.toJS({ maxAliasCount: MAX_ALIAS_COUNT })
-    return { ok: true, faults, yaml: { value, locate: (path, part) => placeAt(lines, offsetOf(document, path, part)) } }
+    return { ok: true, yaml: { value, locate: (path, part) => placeAt(lines, offsetOf(document, path, part)) } }
   } catch (error) {
     return { ok: false, faults: [{ line: 1, column: 1, what: describeFault(error) }] }
   }
@@ -78,7 +71,7 @@ export function parseYaml(text: string, options: YamlOptions = {}): ParsedYaml {
 /** The value of a short text, such as an argument on the command line or an environment variable; the text itself when it is not YAML. */
 export function parseYamlValue(text: string): unknown {
   const parsed = parseYaml(text)
-  return parsed.ok && parsed.faults.length === 0 ? parsed.yaml.value : text
+  return parsed.ok ? parsed.yaml.value : text
 }
 
 const PLAIN_SCALARS: ScalarTag[] = [
@@ -98,31 +91,13 @@ const PLAIN_SCALARS: ScalarTag[] = [
 
 const REPLACED = /:(?:null|bool|int|float|timestamp)$/
 
-function saltTags(tags: Tags, options: YamlOptions): Tags {
+function saltTags(tags: Tags): Tags {
   const kept = tags.filter((tag) => typeof tag === 'string' || typeof tag.tag !== 'string' || !REPLACED.test(tag.tag))
-  return [...kept, ...PLAIN_SCALARS, secretTag('file', options), secretTag('env', options)]
+  return [...kept, ...PLAIN_SCALARS]
 }
 
 function plainScalar(kind: string, test: RegExp, resolve: (text: string) => unknown): ScalarTag {
   return { tag: `tag:yaml.org,2002:${kind}`, default: true, test, resolve, identify: () => false }
-}
-
-function secretTag(kind: 'file' | 'env', { readSecret }: YamlOptions): ScalarTag {
-  return {
-    tag: `!${kind}`,
-    resolve(name, onError) {
-      if (readSecret === undefined) {
-        onError(`!${kind} is not allowed here`)
-        return null
-      }
-      try {
-        return makeSecret(readSecret(kind, name))
-      } catch (error) {
-        onError(error instanceof Error ? error.message : String(error))
-        return null
-      }
-    },
-  }
 }
 
 function radixInteger(text: string, radix: number): number | bigint {
@@ -178,13 +153,12 @@ const FAULTS: Record<string, string> = {
   NON_STRING_KEY: 'a key must be a text',
   RESOURCE_EXHAUSTION: 'nested too deeply, or too many aliases',
   TAB_AS_INDENT: 'tabs cannot indent; use spaces',
+  TAG_RESOLVE_FAILED: 'unknown tag, or a value that does not fit it',
   UNEXPECTED_TOKEN: 'this does not belong here',
 }
 
 function describeFault(error: unknown): string {
   if (!(error instanceof YAMLError)) return error instanceof ReferenceError ? 'too many aliases, or an alias without anchor' : 'nested too deeply'
-  // The text of a failed tag is ours (secretTag) or names the tag alone.
-  if (error.code === 'TAG_RESOLVE_FAILED') return error.message
   return FAULTS[error.code] ?? 'this cannot be read as YAML'
 }
 

@@ -1,7 +1,7 @@
 import type { CommandModule } from 'yargs'
 import { type LoadedConfig } from '../../config/load.ts'
 import { ConfigError, formatProblem, formatSource, type Problem } from '../../config/problems.ts'
-import { isPlainMap } from '../../config/secret.ts'
+import { isPlainMap } from '../../config/plain-map.ts'
 import { EXIT } from './exit-codes.ts'
 import { type ConfigArguments, type GivenConfig, loadFor, withConfig } from './options.ts'
 

@@ -1,8 +1,7 @@
-import { readdirSync } from 'node:fs'
-import { join, parse, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import type { ArgumentsCamelCase, Argv } from 'yargs'
 import { type LoadedConfig, loadConfig } from '../../config/load.ts'
-import { isBuilt, packageRoot } from '../entry-points.ts'
+import { findSources } from '../returner-host/sources.ts'
 
 /** What the options of `withConfig` give. None has a default, so that the files can win. */
 export interface ConfigArguments {
@@ -26,26 +25,6 @@ export function loadFor(args: GivenConfig, flags: Record<string, unknown> = {}):
     ...(args.configDir !== undefined && { directory: args.configDir }),
     environment: process.env,
     flags: { root_dir: args.rootDir === undefined ? undefined : resolve(args.rootDir), ...flags },
-    returnerNames: (directories) => [...builtInReturners(), ...directories.flatMap(siteReturners)],
+    returnerNames: (directories) => findSources({ directories, packages: {}, packageBase: '/' }).keys(),
   })
 }
-
-/** Names of the returners that come with the package: a directory each. */
-function builtInReturners(): string[] {
-  return entriesOf(join(packageRoot, isBuilt ? 'dist/returners' : 'returners')).filter((name) => !name.includes('.'))
-}
-
-/** Names of a directory's own returners: a file each. */
-function siteReturners(directory: string): string[] {
-  return entriesOf(directory).map((name) => parse(name).name)
-}
-
-function entriesOf(directory: string): string[] {
-  try {
-    return readdirSync(directory)
-  } catch {
-    // A directory that is not there has no returners; whoever loads them says so.
-    return []
-  }
-}
-
