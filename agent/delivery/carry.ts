@@ -50,7 +50,7 @@ async function conclude(batch: ClaimedDelivery[], end: SendEnd, deps: CarryDeps)
   const judgement = judge(batch, end.result, deps.context())
   deps.judged(judgement)
   deps.outbox.release(judgement.released)
-  await deps.settler.settle(judgement.outcomes)
+  await deps.settler.settle(judgement.verdicts)
   return judgement.blame ?? 'none'
 }
 

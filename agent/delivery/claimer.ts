@@ -1,7 +1,7 @@
+import type { Clock } from '../clock.ts'
 import type { ClaimedDelivery, Outbox } from '../outbox/port.ts'
 import type { DrainRate, Queue } from './drain-rate.ts'
 import { isTroubled } from './judgement.ts'
-import type { SteadyNow } from './steady-clock.ts'
 
 /** Takes from the outbox what one lane sends next. */
 export interface Claimer {
@@ -18,8 +18,16 @@ export interface Claimer {
 /** The shortest wait for a set-aside item, milliseconds: one that is due and yet not to be had must not spin the lane. */
 const MIN_DUE_WAIT_MS = 1000
 
-/** The claiming side of a lane. @throws what the outbox throws */
-export function createClaimer(destination: string, outbox: Outbox, drain: DrainRate, steadyNow: SteadyNow): Claimer {
+/** A probe is chosen from this many, by the fewest failures: an item that may itself be at fault proves nothing about the destination. */
+const PROBE_CANDIDATES = 16
+const PROBE_BYTES = 2 ** 20
+
+/**
+ * The claiming side of a lane. Due times cross to the outbox as wall-clock times of this very moment; it keeps them in uptime, so
+ * that a step of the wall clock moves none.
+ * @throws what the outbox throws
+ */
+export function createClaimer(destination: string, outbox: Outbox, drain: DrainRate, clock: Clock): Claimer {
   let boundary = outbox.lastReturnId()
   let boundaryMoves = false
   let throttled = false
@@ -27,7 +35,7 @@ export function createClaimer(destination: string, outbox: Outbox, drain: DrainR
   function claim(queue: Queue, limit: number, maxBytes: number): ClaimedDelivery[] {
     if (boundaryMoves) boundary = outbox.lastReturnId()
     boundaryMoves = false
-    return outbox.claim({ destination, queue, boundary, limit, maxBytes, now: steadyNow() })
+    return outbox.claim({ destination, queue, boundary, limit, maxBytes, now: clock.now() })
   }
 
   /** An item that failed repeatedly is sent alone, so that it does not fail a batch of healthy ones. */
@@ -58,12 +66,15 @@ export function createClaimer(destination: string, outbox: Outbox, drain: DrainR
     },
     takeProbe() {
       throttled = false
-      const fresh = claim('fresh', 1, Number.MAX_SAFE_INTEGER)
-      return fresh.length > 0 ? fresh : claim('backlog', 1, Number.MAX_SAFE_INTEGER)
+      const candidates = claim('fresh', PROBE_CANDIDATES, PROBE_BYTES)
+      if (candidates.every(isTroubled)) candidates.push(...claim('backlog', PROBE_CANDIDATES, PROBE_BYTES))
+      const probe = candidates.toSorted((a, b) => a.attempts - b.attempts)[0]
+      outbox.release(candidates.filter((item) => item !== probe).map((item) => item.deliveryId))
+      return probe === undefined ? [] : [probe]
     },
     waitMs() {
       const due = outbox.nextDue(destination)
-      const untilDue = due === null ? Infinity : due - steadyNow()
+      const untilDue = due === null ? Infinity : due - clock.now()
       const untilToken = throttled ? drain.waitMs() : Infinity
       return Math.min(untilToken, untilDue > 0 ? untilDue : MIN_DUE_WAIT_MS)
     },

@@ -20,7 +20,6 @@ import { createMasterDestination } from './master-destination.ts'
 import type { Destination, ReturnIntake, ReturnerCatalogue, VolatileAnswers } from './port.ts'
 import { DEFAULT_RETRY } from './retry-policy.ts'
 import type { RetrySettings } from './retry-policy.ts'
-import { createSteadyClock } from './steady-clock.ts'
 import { DEFAULT_ANSWERS, createVolatileAnswers } from './volatile.ts'
 import type { AnswerReport, AnswerSettings } from './volatile.ts'
 import { createVolatileReturns } from './volatile-returns.ts'
@@ -95,7 +94,6 @@ export function createDelivery(settings: DeliverySettings, deps: DeliveryDeps): 
   const masterSend = { ...MASTER_SEND, ...settings.masterSend }
   const returnerSend = { ...RETURNER_SEND, ...settings.returnerSend }
   const alarms = createAlarms(clock, deps.onAlarm)
-  const steadyNow = createSteadyClock(clock)
   const answers = createVolatileAnswers({ ...DEFAULT_ANSWERS, ...settings.answers }, { linkFor, clock, logger })
   const volatile = createVolatileReturns(
     { retry, send: masterSend, maxBytes: settings.maxVolatileBytes ?? 8 * 2 ** 20, maxInFlight: 8 },
@@ -122,7 +120,7 @@ export function createDelivery(settings: DeliverySettings, deps: DeliveryDeps): 
         maxBatchBytes: settings.maxBatchBytes ?? 2 ** 20,
         maxInFlightBytes: settings.maxInFlightBytes ?? 8 * 2 ** 20,
       }
-      return createLane(ref, laneSettings, { outbox, clock, steadyNow, logger, alarms, open })
+      return createLane(ref, laneSettings, { outbox, clock, logger, alarms, open })
     },
   })
 

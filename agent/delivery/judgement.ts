@@ -11,9 +11,11 @@ export const SET_ASIDE_AFTER = 3
 /** Characters of an error that are kept. */
 const MAX_ERROR = 1000
 
+/** An outcome whose due time is still a wait: it becomes a time of the wall clock only when it is stored, since that clock may step. */
+export type Verdict = Exclude<Outcome, { kind: 'retry' }> | { kind: 'retry'; deliveryId: number; error: string; dueInMs?: number }
+
 export interface Judgement {
-  /** For the outbox. */
-  outcomes: Outcome[]
+  verdicts: Verdict[]
   /** Given back unchanged: they were not tried. */
   released: number[]
   /** Null when the destination answered well. */
@@ -26,8 +28,6 @@ export interface Judgement {
 
 export interface JudgementContext {
   settings: RetrySettings
-  /** Steady wall-clock milliseconds. */
-  now: number
   random: () => number
   viewVersion?: number | undefined
 }
@@ -41,11 +41,11 @@ export function isTroubled(item: ClaimedDelivery): boolean {
 export function judge(batch: ClaimedDelivery[], result: SendResult, context: JudgementContext): Judgement {
   switch (result.kind) {
     case 'delivered':
-      return { outcomes: batch.map((item) => delivered(item, context)), released: [], blame: null, error: null }
+      return { verdicts: batch.map((item) => delivered(item, context)), released: [], blame: null, error: null }
     case 'permanent': {
       const error = cut(result.error)
-      const outcomes = batch.map((item): Outcome => ({ kind: 'dead', deliveryId: item.deliveryId, error }))
-      return { outcomes, released: [], blame: null, error }
+      const verdicts = batch.map((item): Verdict => ({ kind: 'dead', deliveryId: item.deliveryId, error }))
+      return { verdicts, released: [], blame: null, error }
     }
     case 'partial':
       return judgePartial(batch, result, context)
@@ -54,11 +54,11 @@ export function judge(batch: ClaimedDelivery[], result: SendResult, context: Jud
     case 'operator': {
       const error = cut(result.error)
       const aside = result.scope === 'item'
-      const outcomes = batch.map((item) => {
-        const dueAt = aside ? context.now + slowDelay(context.settings, context.random()) : dueWhenTroubled(item, context)
-        return retry(item, error, dueAt)
+      const verdicts = batch.map((item) => {
+        const dueInMs = aside ? slowDelay(context.settings, context.random()) : delayWhenTroubled(item, context)
+        return retry(item, error, dueInMs)
       })
-      return { outcomes, released: [], blame: aside ? 'item' : 'operator', error, needsOperator: true }
+      return { verdicts, released: [], blame: aside ? 'item' : 'operator', error, needsOperator: true }
     }
     default:
       return result satisfies never
@@ -69,15 +69,15 @@ function judgeRetry(batch: ClaimedDelivery[], result: SendResult & { kind: 'retr
   const error = cut(result.error)
   const afterMs = result.afterMs === undefined ? {} : { afterMs: result.afterMs }
   if (result.untried === true) {
-    return { outcomes: [], released: batch.map((item) => item.deliveryId), blame: 'destination', error, ...afterMs }
+    return { verdicts: [], released: batch.map((item) => item.deliveryId), blame: 'destination', error, ...afterMs }
   }
   const aside = result.scope === 'item'
-  const outcomes = batch.map((item) => {
-    const dueAt = aside ? context.now + itemDelay(item, context, result.afterMs) : dueWhenTroubled(item, context)
-    return retry(item, error, dueAt)
+  const verdicts = batch.map((item) => {
+    const dueInMs = aside ? itemDelay(item, context, result.afterMs) : delayWhenTroubled(item, context)
+    return retry(item, error, dueInMs)
   })
   const blame = aside || batch.every(isTroubled) ? 'item' : 'destination'
-  return { outcomes, released: [], blame, error, ...afterMs }
+  return { verdicts, released: [], blame, error, ...afterMs }
 }
 
 /** What is in neither list is set aside: a destination that goes on taking the rest must not get it again at once. */
@@ -88,25 +88,25 @@ function judgePartial(batch: ClaimedDelivery[], result: SendResult & { kind: 'pa
   if (!batch.some((item) => stored.has(item.deliveryId) || rejected.has(item.deliveryId))) {
     return judgeRetry(batch, { kind: 'retry', error }, context)
   }
-  const outcomes = batch.map((item): Outcome => {
+  const verdicts = batch.map((item): Verdict => {
     if (stored.has(item.deliveryId)) return delivered(item, context)
     const rejection = rejected.get(item.deliveryId)
     if (rejection !== undefined) return { kind: 'dead', deliveryId: item.deliveryId, error: rejection }
-    return retry(item, error, context.now + itemDelay(item, context))
+    return retry(item, error, itemDelay(item, context))
   })
-  return { outcomes, released: [], blame: null, error: outcomes.every(({ kind }) => kind === 'delivered') ? null : error }
+  return { verdicts, released: [], blame: null, error: verdicts.every(({ kind }) => kind === 'delivered') ? null : error }
 }
 
-function delivered(item: ClaimedDelivery, { viewVersion }: JudgementContext): Outcome {
+function delivered(item: ClaimedDelivery, { viewVersion }: JudgementContext): Verdict {
   return { kind: 'delivered', deliveryId: item.deliveryId, ...(viewVersion === undefined ? {} : { viewVersion }) }
 }
 
-function retry(item: ClaimedDelivery, error: string, dueAt: number | undefined): Outcome {
-  return { kind: 'retry', deliveryId: item.deliveryId, error, ...(dueAt === undefined ? {} : { dueAt }) }
+function retry(item: ClaimedDelivery, error: string, dueInMs: number | undefined): Verdict {
+  return { kind: 'retry', deliveryId: item.deliveryId, error, ...(dueInMs === undefined ? {} : { dueInMs }) }
 }
 
-function dueWhenTroubled(item: ClaimedDelivery, context: JudgementContext): number | undefined {
-  return item.attempts + 1 < SET_ASIDE_AFTER ? undefined : context.now + itemDelay(item, context)
+function delayWhenTroubled(item: ClaimedDelivery, context: JudgementContext): number | undefined {
+  return item.attempts + 1 < SET_ASIDE_AFTER ? undefined : itemDelay(item, context)
 }
 
 function itemDelay(item: ClaimedDelivery, { settings, random }: JudgementContext, afterMs?: number): number {

@@ -29,7 +29,6 @@ import type { Destination } from './port.ts'
 import { retryDelay } from './retry-policy.ts'
 import type { RetrySettings } from './retry-policy.ts'
 import { createSettler } from './settler.ts'
-import type { SteadyNow } from './steady-clock.ts'
 
 export interface LaneSettings {
   retry: RetrySettings
@@ -44,7 +43,6 @@ export interface LaneSettings {
 export interface LaneDeps {
   outbox: Outbox
   clock: Clock
-  steadyNow: SteadyNow
   logger: Logger
   alarms: Alarms
   /** Opens the destination with today's options; throws when it is no longer configured. */
@@ -102,7 +100,7 @@ export function createLane(ref: DestinationRef, settings: LaneSettings, deps: La
   const breaker = createBreaker(settings.retry, clock)
   const drain = createDrainRate(settings.drain, clock)
   const settler = createSettler(outbox, settings.retry, clock, logger)
-  const claimer = createClaimer(ref.name, outbox, drain, deps.steadyNow)
+  const claimer = createClaimer(ref.name, outbox, drain, clock)
   const flights = new Set<Flight>()
   const stopping = new AbortController()
   const counts = { delivered: 0, retried: 0, resent: 0 }
@@ -196,7 +194,6 @@ export function createLane(ref: DestinationRef, settings: LaneSettings, deps: La
         judged: (judgement) => judged(judgement, probe),
         context: () => ({
           settings: settings.retry,
-          now: deps.steadyNow(),
           random: () => clock.random(),
           viewVersion: destination.viewVersion,
         }),
@@ -229,11 +226,11 @@ export function createLane(ref: DestinationRef, settings: LaneSettings, deps: La
     else if (breaker.state.mode === 'down' && breaker.state.attempt > 1) alarms.stand(ref.name, 'down', error)
   }
 
-  function count({ outcomes }: Judgement): void {
-    for (const outcome of outcomes) {
-      if (outcome.kind === 'delivered') counts.delivered += 1
-      else if (outcome.kind === 'retry') counts.retried += 1
-      else alarms.occur(ref.name, 'dead', outcome.error)
+  function count({ verdicts }: Judgement): void {
+    for (const verdict of verdicts) {
+      if (verdict.kind === 'delivered') counts.delivered += 1
+      else if (verdict.kind === 'retry') counts.retried += 1
+      else alarms.occur(ref.name, 'dead', verdict.error)
     }
   }
 

@@ -29,7 +29,7 @@ export function retryDelay(settings: RetrySettings, attempt: number, random: num
 
 /** The wait when the destination said when to come back: never earlier, and not all at that very moment. Milliseconds. */
 export function retryAfterDelay(settings: RetrySettings, afterMs: number, attempt: number, random: number): number {
-  const asked = Number.isFinite(afterMs) ? Math.max(0, afterMs) : 0
+  const asked = Number.isNaN(afterMs) ? 0 : Math.max(0, afterMs)
   return Math.min(asked, settings.slowMs) + retryDelay(settings, attempt, random)
 }
 

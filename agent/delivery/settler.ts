@@ -1,16 +1,17 @@
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../log.ts'
 import type { Outbox, Outcome } from '../outbox/port.ts'
+import type { Verdict } from './judgement.ts'
 import { retryDelay } from './retry-policy.ts'
 import type { RetrySettings } from './retry-policy.ts'
 
 export interface Settler {
   /**
-   * Resolves when the outcomes are stored, or when `stop` ended the attempts. What was delivered stays claimed meanwhile, so that a
+   * Resolves when the verdicts are stored, or when `stop` ended the attempts. What was delivered stays claimed meanwhile, so that a
    * store that cannot be written causes no second send.
    * @throws what the store says when the fault is not its being unavailable.
    */
-  settle(outcomes: Outcome[]): Promise<void>
+  settle(verdicts: Verdict[]): Promise<void>
   /** The store may be writable again. */
   wake(): void
   /** Ends the waiting. Unsettled deliveries are sent once more after the next start. */
@@ -39,11 +40,11 @@ export function createSettler(outbox: Outbox, retry: RetrySettings, clock: Clock
   }
 
   return {
-    async settle(outcomes) {
-      if (outcomes.length === 0) return
+    async settle(verdicts) {
+      if (verdicts.length === 0) return
       for (let attempt = 1; !state.stopped; attempt += 1) {
         try {
-          await outbox.settle(outcomes)
+          await outbox.settle(verdicts.map((verdict) => outcomeOf(verdict, clock.now())))
           return
         } catch (error) {
           if (!isStoreUnavailable(error)) throw error
@@ -58,6 +59,12 @@ export function createSettler(outbox: Outbox, retry: RetrySettings, clock: Clock
       wake()
     },
   }
+}
+
+function outcomeOf(verdict: Verdict, now: number): Outcome {
+  if (verdict.kind !== 'retry') return verdict
+  const { dueInMs, ...outcome } = verdict
+  return dueInMs === undefined ? outcome : { ...outcome, dueAt: now + dueInMs }
 }
 
 /** True for the outbox's own word that nothing was stored; recognised by code. */
