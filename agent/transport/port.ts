@@ -1,0 +1,48 @@
+/**
+ * What a link asks of a transport: two kinds of sockets that carry whole messages as bytes. Nothing here knows what they mean.
+ */
+export interface Transport {
+  /** Largest request the other side takes, bytes; Infinity when there is no bound. */
+  readonly maxRequestBytes: number
+  /** Opens a request socket, with a fresh look-up of the name. Rejects with a TransportError. */
+  openRequests(signal: AbortSignal): Promise<RequestSocket>
+  /** Opens the publish socket on this port; every message goes to `onMessage`. Rejects with a TransportError. */
+  openPublications(port: number, onMessage: (message: Uint8Array) => void, signal: AbortSignal): Promise<Socket>
+}
+
+export interface Socket {
+  /** Calls back once with the reason when the socket has ended, whoever ended it; at once when it has already. */
+  onClose(listener: (error: TransportError) => void): void
+  /** Ends it at once: nothing is waited for. */
+  close(): void
+}
+
+export interface RequestSocket extends Socket {
+  /**
+   * Sends a request and resolves with its reply. Several may be under way: replies come in the order of the requests, and that order
+   * is all that joins them. Therefore a request that gets none within `timeoutMs` ends the socket, and with it all the others.
+   * An aborted one rejects at once while its place in the order is kept. Rejects with a TransportError.
+   */
+  request(bytes: Uint8Array, timeoutMs: number, signal?: AbortSignal): Promise<Uint8Array>
+}
+
+export type TransportErrorCode =
+  /** No socket could be opened. */
+  | 'UNREACHABLE'
+  /** The socket ended before the reply. */
+  | 'CLOSED'
+  /** No reply in time. */
+  | 'TIMEOUT'
+  /** Larger than the other side takes: not sent. */
+  | 'TOO_LARGE'
+  | 'ABORTED'
+
+/** A message that did not get through. */
+export class TransportError extends Error {
+  readonly code: TransportErrorCode
+  override name = 'TransportError'
+  constructor(code: TransportErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}

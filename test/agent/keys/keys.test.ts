@@ -1,0 +1,101 @@
+import { createPrivateKey, generateKeyPairSync } from 'node:crypto'
+import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createPinnedMasterKey, readMasterSigningKey } from '../../../agent/keys/master-key.ts'
+import { loadMinionKey } from '../../../agent/keys/minion-key.ts'
+import { vectorKey, vectors } from '../wire/vectors.ts'
+
+let root = ''
+let pkiDir = ''
+const modeOf = async (path: string): Promise<string> => ((await stat(path)).mode & 0o777).toString(8)
+
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'keys-'))
+  pkiDir = join(root, 'pki', 'minion')
+})
+afterEach(() => rm(root, { recursive: true, force: true }))
+
+describe('the minion\'s key pair', () => {
+  test('is made at the first start and kept after it', async () => {
+    const first = await loadMinionKey({ pkiDir, keySize: 2048 })
+    const second = await loadMinionKey({ pkiDir, keySize: 4096 })
+    expect(second.publicPem).toBe(first.publicPem)
+    expect(second.privateKey.equals(first.privateKey)).toBe(true)
+    expect(first.privateKey.asymmetricKeyDetails?.modulusLength).toBe(2048)
+  })
+
+  test('lies in Salt\'s files, form and modes, and nothing else is left there', async () => {
+    const key = await loadMinionKey({ pkiDir, keySize: 2048 })
+    expect((await readdir(pkiDir)).toSorted()).toEqual(['minion.pem', 'minion.pub'])
+    expect(await readFile(join(pkiDir, 'minion.pem'), 'utf8')).toMatch(/^-----BEGIN RSA PRIVATE KEY-----\n/)
+    expect(await readFile(join(pkiDir, 'minion.pub'), 'utf8')).toBe(`${key.publicPem}\n`)
+    expect([await modeOf(pkiDir), await modeOf(join(pkiDir, 'minion.pem')), await modeOf(join(pkiDir, 'minion.pub'))]).toEqual(['700', '400', '644'])
+  })
+
+  test('a PKCS#8 key is read, and the public file follows the private one', async () => {
+    await loadMinionKey({ pkiDir, keySize: 2048 })
+    await rm(join(pkiDir, 'minion.pem'))
+    await writeFile(join(pkiDir, 'minion.pem'), vectorKey().export({ format: 'pem', type: 'pkcs8' }))
+    const key = await loadMinionKey({ pkiDir, keySize: 2048 })
+    expect(key.publicPem).toBe(vectors.auth_pub_field)
+    expect(key.fingerprint).toBe(vectors.pem_finger_sha256)
+    expect(await readFile(join(pkiDir, 'minion.pub'), 'utf8')).toBe(`${vectors.auth_pub_field}\n`)
+  })
+
+  test('a private key that others could read is closed', async () => {
+    await loadMinionKey({ pkiDir, keySize: 2048 })
+    await chmod(join(pkiDir, 'minion.pem'), 0o644)
+    await loadMinionKey({ pkiDir, keySize: 2048 })
+    expect(await modeOf(join(pkiDir, 'minion.pem'))).toBe('400')
+  })
+
+  test('a broken key is an error that names the file, and is not replaced', async () => {
+    await loadMinionKey({ pkiDir, keySize: 2048 })
+    await rm(join(pkiDir, 'minion.pem'))
+    await writeFile(join(pkiDir, 'minion.pem'), 'broken')
+    await expect(loadMinionKey({ pkiDir, keySize: 2048 })).rejects.toThrow(/minion\.pem cannot be used/)
+    expect(await readFile(join(pkiDir, 'minion.pem'), 'utf8')).toBe('broken')
+  })
+
+  test('a key that is not RSA is refused', async () => {
+    await loadMinionKey({ pkiDir, keySize: 2048 })
+    await rm(join(pkiDir, 'minion.pem'))
+    const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
+    await writeFile(join(pkiDir, 'minion.pem'), createPrivateKey(ec.export({ format: 'pem', type: 'sec1' })).export({ format: 'pem', type: 'pkcs8' }))
+    await expect(loadMinionKey({ pkiDir, keySize: 2048 })).rejects.toThrow(/not RSA/)
+  })
+})
+
+describe('the pinned master key', () => {
+  test('is none until one is pinned, then the last one pinned, in clean form', () => {
+    const pinned = createPinnedMasterKey(pkiDir)
+    expect(pinned.read()).toBeUndefined()
+    pinned.pin(vectors.minion_pub)
+    expect(createPinnedMasterKey(pkiDir).read()).toBe(vectors.auth_pub_field)
+    pinned.pin('-----BEGIN PUBLIC KEY-----\nother\n-----END PUBLIC KEY-----')
+    expect(pinned.read()).toContain('other')
+  })
+
+  test('a failed write leaves the old key', async () => {
+    const pinned = createPinnedMasterKey(pkiDir)
+    pinned.pin(vectors.minion_pub)
+    expect(() => createPinnedMasterKey(join(pkiDir, 'minion_master.pub')).pin('x')).toThrow(/ENOTDIR|EEXIST/)
+    expect(pinned.read()).toBe(vectors.auth_pub_field)
+    expect(await readdir(pkiDir)).toEqual(['minion_master.pub'])
+  })
+})
+
+describe('the key that signs master keys', () => {
+  test('is read by its configured name', async () => {
+    createPinnedMasterKey(pkiDir).pin(vectors.minion_pub)
+    await writeFile(join(pkiDir, 'master_sign.pub'), vectors.minion_pub)
+    expect(readMasterSigningKey(pkiDir, 'master_sign')).toBe(vectors.auth_pub_field)
+    expect(readMasterSigningKey(pkiDir, 'other')).toBeUndefined()
+  })
+
+  test('a name that leaves the directory is refused', () => {
+    expect(() => readMasterSigningKey(pkiDir, '../x')).toThrow(/not a file name/)
+  })
+})
