@@ -1,4 +1,5 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { generateKeyPairSync } from 'node:crypto'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock, type Clock } from '../../agent/clock.ts'
@@ -27,6 +28,7 @@ export interface TestMaster {
 export async function startMaster(options: Record<string, unknown> = {}, { root = mkdtempSync(join(tmpdir(), 'bm-')), clock = systemClock }: { root?: string; clock?: Clock } = {}): Promise<TestMaster> {
   const raw = { root_dir: root, pki_dir: 'pki', cachedir: 'cache', sock_dir: 'run', interface: '127.0.0.1', publish_port: 0, ret_port: 0, ...options }
   const settings = parseMasterSettings(raw, 'a test')
+  giveKey(settings.pki_dir)
   const logged: TestMaster['logged'] = []
   const master = createMaster(settings, { log: recordingLog(logged), clock })
   const events: MasterEvent[] = []
@@ -54,6 +56,14 @@ export async function startMaster(options: Record<string, unknown> = {}, { root 
       }),
     stop: () => master.stop(),
   }
+}
+
+/** Making a key takes longer than most tests: one serves all masters of a test file. */
+const masterPem = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ type: 'pkcs1', format: 'pem' })
+
+function giveKey(pkiDir: string): void {
+  mkdirSync(pkiDir, { recursive: true, mode: 0o700 })
+  if (!existsSync(join(pkiDir, 'master.pem'))) writeFileSync(join(pkiDir, 'master.pem'), masterPem, { mode: 0o400 })
 }
 
 export function removeRoot(root: string): void {

@@ -1,0 +1,212 @@
+/** A job from the local socket to minions and back, over real sockets. */
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { decode, encode } from '../../agent/wire/msgpack.ts'
+import { Float, get, type Value, type ValueObject } from '../../agent/wire/value.ts'
+import { askMaster } from '../../master/local-client.ts'
+import type { LocalReply, PublishRequest } from '../../master/local.ts'
+import { logIn, makeIdentity, type Session } from './scripted-minion.ts'
+import { removeRoot, startMaster, type TestMaster } from './test-master.ts'
+
+const web1 = makeIdentity('web1')
+const web2 = makeIdentity('web2')
+
+let running: TestMaster
+let first: Session
+let second: Session
+
+beforeEach(async () => {
+  running = await startMaster({ auto_accept: true, master_id: 'hq', ext_job_cache: 'pgjsonb' })
+  first = await logIn(web1, running.master.ports, running.masterPub)
+  second = await logIn(web2, running.master.ports, running.masterPub)
+})
+
+afterEach(async () => {
+  first.close()
+  second.close()
+  await running.stop()
+  removeRoot(running.root)
+})
+
+function publishRequest(more: Partial<PublishRequest> = {}, values: Record<string, Value> = { arg: [] }): PublishRequest {
+  return { cmd: 'publish', tgt: '*', tgt_type: 'glob', fun: 'test.ping', values: encode(values).toString('base64'), user: 'root', wait: true, ...more }
+}
+
+function ask(request: Parameters<typeof askMaster>[1]): AsyncGenerator<LocalReply> {
+  return askMaster(running.socketPath, request)
+}
+
+function giveBack(minion: Session, publication: ValueObject, value: Value, more: ValueObject = {}): Promise<Value> {
+  const { jid, fun, arg } = publication
+  return minion.ask({ cmd: '_return', jid: jid ?? '', fun: fun ?? '', fun_args: arg ?? [], return: value, retcode: 0, success: true, ...more })
+}
+
+async function collect(replies: AsyncGenerator<LocalReply>): Promise<LocalReply[]> {
+  const all: LocalReply[] = []
+  for await (const reply of replies) all.push(reply)
+  return all
+}
+
+const loadOf = (reply: LocalReply | undefined): Value => (reply?.type === 'return' ? decode(Buffer.from(reply.load, 'base64')) : null)
+
+describe('publishing', () => {
+  test('streams whom it expects, then each return as it comes, losing nothing of the values', async () => {
+    const replies = ask(publishRequest({ fun: 'test.echo' }, { arg: [new Float(1), { __kwarg__: true, x: null }] }))
+    expect((await replies.next()).value).toMatchObject({ type: 'published', minions: ['web1', 'web2'] })
+    const publication = await first.nextPublication()
+    expect(publication['arg']).toEqual([new Float(1), { __kwarg__: true, x: null }])
+
+    await giveBack(second, publication, new Float(2))
+    const seen = (await replies.next()).value as LocalReply
+    await giveBack(first, publication, new Uint8Array([0xff]))
+    const rest = await collect(replies)
+
+    expect(get(loadOf(seen), 'return')).toEqual(new Float(2))
+    expect(get(loadOf(rest[0]), 'return')).toEqual(new Uint8Array([0xff]))
+    expect(rest).toHaveLength(1)
+  })
+
+  test('carries what was asked for to the minions, with the master\'s own additions', async () => {
+    const request = publishRequest(
+      { tgt: ['web1', 'web2'], tgt_type: 'list', ret: 'a,b', ret_config: 'alt', user: 'sudo_x', wait: false },
+      { arg: [], ret_kwargs: { host: 'h' }, metadata: { why: 'test' } },
+    )
+    await collect(ask(request))
+
+    expect(await first.nextPublication()).toEqual({
+      fun: 'test.ping', arg: [], tgt: ['web1', 'web2'], tgt_type: 'list', jid: expect.stringMatching(/^\d{20}$/) as string, ret: 'a,b,pgjsonb',
+      ret_config: 'alt', ret_kwargs: { host: 'h' }, metadata: { why: 'test' }, master_id: 'hq', user: 'sudo_x',
+    })
+    expect((await second.nextPublication())['user']).toBe('sudo_x')
+  })
+
+  test('announces the job on the event bus before it is sent', async () => {
+    await collect(ask(publishRequest({ wait: false })))
+
+    const { jid } = await first.nextPublication()
+    const tags = running.events.map(({ tag }) => tag)
+    expect(tags.slice(-3)).toEqual([jid, `salt/job/${String(jid)}/new`, `salt/job/${String(jid)}/publish`])
+  })
+
+  test('to nobody is over at once and sends nothing', async () => {
+    expect(await collect(ask(publishRequest({ tgt: 'nobody' })))).toEqual([{ type: 'published', jid: '', minions: [] }])
+
+    expect(running.events.filter(({ tag }) => tag.startsWith('salt/job'))).toEqual([])
+  })
+
+  test('by grains expects who matches by its last pillar request, and who never told', async () => {
+    await tellGrains(first, { os: 'Debian' })
+
+    const matching = await collect(ask(publishRequest({ tgt: 'os:Debian', tgt_type: 'grain', wait: false })))
+    const other = await collect(ask(publishRequest({ tgt: 'os:Arch', tgt_type: 'grain', wait: false })))
+
+    expect(matching[0]).toMatchObject({ minions: ['web1', 'web2'] })
+    expect(other[0]).toMatchObject({ minions: ['web2'] })
+  })
+
+  test('asks who still runs it, and says who did not return and whether it is connected', async () => {
+    second.close()
+    await first.ask({ cmd: 'none' })
+    const replies = ask(publishRequest({ timeout: 0.05, gather_job_timeout: 0.05 }))
+    await replies.next()
+    const job = await first.nextPublication()
+    const question = await first.nextPublication()
+
+    expect(question).toMatchObject({ fun: 'saltutil.find_job', arg: [job['jid']], tgt: ['web1', 'web2'], tgt_type: 'list', ret: '' })
+    expect(await collect(replies)).toEqual([
+      { type: 'missing', id: 'web1', connected: true },
+      { type: 'missing', id: 'web2', connected: false },
+    ])
+  })
+})
+
+describe('the job cache', () => {
+  test('takes a return after the command stopped listening, also after a restart', async () => {
+    await collect(ask(publishRequest({ wait: false })))
+    const publication = await first.nextPublication()
+    await giveBack(first, publication, 'in time')
+    await running.stop()
+    const { root } = running
+    running = await startMaster({ auto_accept: true }, { root })
+    second = await logIn(web2, running.master.ports, running.masterPub)
+
+    await giveBack(second, publication, 'late')
+
+    const [shown] = await collect(ask({ cmd: 'jobs', jid: String(publication['jid']) }))
+    expect(resultOf(shown)).toEqual({ web1: 'in time', web2: 'late' })
+    const [listed] = await collect(ask({ cmd: 'jobs' }))
+    expect(resultOf(listed)).toMatchObject({ [String(publication['jid'])]: { Function: 'test.ping', Target: '*', User: 'root' } })
+  })
+
+  test('stores what comes twice once', async () => {
+    await collect(ask(publishRequest({ wait: false })))
+    const publication = await first.nextPublication()
+
+    await giveBack(first, publication, 'one')
+    await giveBack(first, publication, 'two')
+
+    const [shown] = await collect(ask({ cmd: 'jobs', jid: String(publication['jid']) }))
+    expect(resultOf(shown)).toEqual({ web1: 'one' })
+  })
+
+  test('keeps no answers to questions about jobs', async () => {
+    const replies = ask(publishRequest({ timeout: 0.05, gather_job_timeout: 30 }))
+    await replies.next()
+    const job = await first.nextPublication()
+    const question = await first.nextPublication()
+    await giveBack(first, question, {})
+    await giveBack(first, job, true)
+    await giveBack(second, job, true)
+    await collect(replies)
+
+    const [listed] = await collect(ask({ cmd: 'jobs' }))
+    expect(Object.keys(resultOf(listed) as object)).toEqual([job['jid']])
+  })
+
+  test('that cannot store is told to the minion with an empty text, and nothing is announced', async () => {
+    const database = new Database(join(running.root, 'cache/job_cache/jobs.sqlite3'))
+    database.exec('DROP TABLE salt_returns')
+    database.close()
+
+    expect(await giveBack(first, { jid: '20260102030405060708', fun: 'x.y' }, true)).toBe('')
+
+    expect(running.events.filter(({ tag }) => tag.includes('/ret/'))).toEqual([])
+    expect(running.logged.some(({ level, message }) => level === 'error' && message === 'a request could not be carried out')).toBe(true)
+  })
+})
+
+describe('keys over the local socket', () => {
+  test('deleting an accepted one ends its session and changes the key of publications', async () => {
+    const [reply] = await collect(ask({ cmd: 'keys', act: 'delete', id: 'web2', from: ['accepted'] }))
+    await collect(ask(publishRequest({ wait: false })))
+
+    expect(resultOf(reply)).toEqual(['accepted'])
+    expect(running.keys.list('accepted')).toEqual(['web1'])
+    await expect(second.nextPublication()).rejects.toThrow('not made with our session key')
+    expect((await running.event('salt/key')).data).toMatchObject({ id: 'web2', act: 'delete' })
+  })
+})
+
+describe('events over the local socket', () => {
+  test('are streamed by prefix', async () => {
+    const events = ask({ cmd: 'events', prefix: 'my/' })
+    const next = events.next()
+    // The subscription stands once a later request of the same socket was answered.
+    await collect(ask({ cmd: 'jobs' }))
+    await first.ask({ cmd: '_minion_event', tag: 'other/tag', data: {} })
+    await first.ask({ cmd: '_minion_event', tag: 'my/tag', data: {} })
+
+    expect((await next).value).toMatchObject({ type: 'event', tag: 'my/tag' })
+    await events.return(undefined)
+  })
+})
+
+function resultOf(reply: LocalReply | undefined): Value {
+  return reply?.type === 'result' ? decode(Buffer.from(reply.data, 'base64')) : null
+}
+
+/** The reply is for the minion's own key; only that it came counts here. */
+async function tellGrains(minion: Session, grains: ValueObject): Promise<void> {
+  await minion.ask({ cmd: '_pillar', grains }).catch(() => {})
+}
