@@ -40,6 +40,8 @@ export interface ForkedProcess {
   onMessage(listener: (message: unknown) => void): void
   /** Ends the process and all it started; resolves when none is left. */
   end(hard: boolean): Promise<void>
+  /** Kills the process alone. */
+  close(): void
   /** Resolves when it has exited, with exit code (minus signal number) and what it wrote to its output streams. */
   exited: Promise<{ retcode: number; output: string }>
 }
@@ -55,6 +57,8 @@ export interface ProcessRunner {
   fork(jid: string, entry: string, env: Readonly<Record<string, string>>): ForkedProcess
   /** The processes of a job that are alive. */
   processesOf(jid: string): ProcessInfo[]
+  /** All processes that jobs of this agent have started, in any life of it: jid → processes. */
+  allProcesses(): Map<string, ProcessInfo[]>
 }
 
 /** After a forced end, how long the output of processes that escaped is still waited for. */
@@ -106,7 +110,12 @@ export function createProcessRunner(settings: ProcessRunnerSettings): ProcessRun
       })
       return forked(child, tree(child.pid ?? 0, marked.marker))
     },
-    processesOf: (jid) => markedProcesses(jobMarker(instance, jid)),
+    processesOf: (jid) => markedProcesses(jobMarker(instance, jid)).map(({ info }) => info),
+    allProcesses() {
+      const prefix = `${instance}/`
+      const byJid = Map.groupBy(markedProcesses(prefix), ({ marker }) => marker.slice(prefix.length).split('/')[0] ?? '')
+      return new Map([...byJid].map(([jid, found]) => [jid, found.map(({ info }) => info)]))
+    },
   }
 }
 
@@ -207,6 +216,7 @@ function forked(child: ChildProcess, end: (hard: boolean) => Promise<unknown>): 
     async end(hard) {
       await end(hard)
     },
+    close: () => void child.kill('SIGKILL'),
     exited: whenClosed(child).then((retcode) => ({
       retcode,
       output: Buffer.concat([stdout().bytes, stderr().bytes]).toString('utf8'),

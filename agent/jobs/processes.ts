@@ -52,9 +52,14 @@ export function listProcesses(): ProcessInfo[] {
   return found
 }
 
-/** The processes of a job: their marker starts with this one. Other users' environments can only be read by root. */
-export function markedProcesses(marker: string): ProcessInfo[] {
-  return listProcesses().filter((info) => info.pid !== process.pid && markerOf(info.pid)?.startsWith(marker) === true)
+/** Processes whose marker starts with this one. Other users' environments can only be read by root. */
+export function markedProcesses(prefix: string): { info: ProcessInfo; marker: string }[] {
+  const found: { info: ProcessInfo; marker: string }[] = []
+  for (const info of listProcesses()) {
+    const marker = info.pid === process.pid ? undefined : markerOf(info.pid)
+    if (marker?.startsWith(prefix) === true) found.push({ info, marker })
+  }
+  return found
 }
 
 /**

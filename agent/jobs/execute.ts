@@ -1,0 +1,208 @@
+/** Runs the functions of a publication and says how each ended. Knows no queue, no rows and no master. */
+import type { Logger } from '../log.ts'
+import { globMatch } from '../matchers/glob.ts'
+import { isTruthy, pythonStr } from '../matchers/python-text.ts'
+import { bindArguments } from '../modules/bind.ts'
+import type { CallArguments } from '../modules/bind.ts'
+import { InvocationError } from '../modules/contract.ts'
+import { lookupOption } from '../modules/option-lookup.ts'
+import type { Lookup, Registry } from '../modules/registry.ts'
+import type { AgentServices, BuiltinContext } from '../modules/services.ts'
+import { toValue } from '../modules/to-value.ts'
+import { get } from '../wire/value.ts'
+import type { Value, ValueObject } from '../wire/value.ts'
+import type { JobReturn } from '../wire/job-return.ts'
+import { parseArguments } from './arguments.ts'
+import { openJobProcess } from './job-process.ts'
+import type { JobProcess } from './job-process.ts'
+import type { ProcessRunner } from './process-runner.ts'
+import type { Publication } from './publication.ts'
+import { blackoutText, failed, joinOutcomes, missingFunction, succeeded, threw } from './result.ts'
+import type { Outcome } from './result.ts'
+
+export interface ExecuteSettings {
+  minionId: string
+  /** The minion's options, as modules may read them. */
+  options: ValueObject
+  multifuncOrdered: boolean
+  environment: Readonly<Record<string, string>>
+  registry: Registry
+  runner: ProcessRunner
+  grains: () => ValueObject
+  pillar: () => ValueObject
+  /** What built-in modules may use, for a job of a master (undefined: of nobody). */
+  services(jid: string, master: string | undefined, signal: AbortSignal): AgentServices
+  log: Logger
+}
+
+/** A publication whose functions are known, ready to run. */
+export interface PreparedJob {
+  /** True when every function is marked as small and urgent. */
+  immediate: boolean
+  /** True when a function runs in a process of its own. */
+  isolated: boolean
+  /** Runs it all. `process`: a job process to use for what is isolated. Rejects only with the signal's reason. */
+  run(signal: AbortSignal, process: JobProcess | undefined): Promise<Pick<JobReturn, 'success' | 'return' | 'retcode' | 'out'>>
+}
+
+type Found = Extract<Lookup, { found: true }>
+
+/** One function call inside a job. */
+interface Frame {
+  publication: Publication
+  master: string | undefined
+  signal: AbortSignal
+  process: JobProcess | undefined
+  /** Calls within calls: bounded, since a module may call itself. */
+  depth: number
+  retcode: { value: number }
+}
+
+const maxCallDepth = 32
+/** Functions that a blackout lets through beside Salt's refresh_pillar: questions about jobs must be answered. */
+const blackoutPasses = new Set(['saltutil.refresh_pillar', 'saltutil.find_job', 'saltutil.running', 'saltutil.is_running'])
+
+export type Execute = (publication: Publication, master: string | undefined) => Promise<PreparedJob>
+
+/** The function that prepares publications to run. */
+export function createExecute(settings: ExecuteSettings): Execute {
+  return async (publication, master) => {
+    const functions = typeof publication.fun === 'string' ? [publication.fun] : publication.fun
+    const lookups = await Promise.all(functions.map((fun) => settings.registry.lookup(fun)))
+    return {
+      immediate: lookups.every((lookup) => lookup.found && lookup.description.immediate),
+      isolated: lookups.some((lookup) => lookup.found && isIsolated(lookup)),
+      async run(signal, process) {
+        const outcomes: Outcome[] = []
+        for (const [at, fun] of functions.entries()) {
+          const arg = typeof publication.fun === 'string' ? publication.arg : (publication.arg[at] as Value[])
+          const frame = { publication, master, signal, process, depth: 0, retcode: { value: 0 } }
+          outcomes.push(await runOne(settings, fun, lookups[at] ?? { found: false, text: '' }, arg, frame))
+          signal.throwIfAborted()
+        }
+        const [only] = outcomes
+        return typeof publication.fun === 'string' && only !== undefined ? only : joinOutcomes(functions, outcomes, settings.multifuncOrdered)
+      },
+    }
+  }
+}
+
+function isIsolated(lookup: Found): boolean {
+  return lookup.implementation.kind === 'site' || lookup.description.isolate
+}
+
+async function runOne(settings: ExecuteSettings, fun: string, lookup: Lookup, arg: Value[], frame: Frame): Promise<Outcome> {
+  const doc = lookup.found ? lookup.description.doc : ''
+  try {
+    if (isBlackedOut(settings, fun)) return failed(blackoutText(fun))
+    checkExecutors(frame.publication.executors ?? get(settings.options, 'module_executors'))
+    if (!lookup.found) return missingFunction(fun, lookup.text, await docsWithPrefix(settings.registry, fun))
+    const call = parseArguments(arg, lookup.description, frame.publication.load)
+    const result = await invoke(settings, fun, lookup, { call, pub: frame.publication.load }, frame)
+    return succeeded(result, frame.retcode.value, lookup.description.outputter)
+  } catch (error) {
+    frame.signal.throwIfAborted()
+    return threw(fun, doc, error)
+  }
+}
+
+/** Binds and runs a function, in the agent or in a job process. */
+async function invoke(
+  settings: ExecuteSettings,
+  fun: string,
+  lookup: Found,
+  given: { call: CallArguments; pub: ValueObject },
+  frame: Frame,
+): Promise<Value> {
+  const bound = bindArguments(lookup.description, given.call)
+  const call = (name: string, args: Value[] = [], kwargs: ValueObject = {}) =>
+    callFunction(settings, name, { args, kwargs }, { ...frame, process: undefined, depth: frame.depth + 1 })
+  const setRetcode = (code: number) => {
+    frame.retcode.value = code
+  }
+  const log = settings.log.child({ jid: frame.publication.jid, fun })
+  const { jid } = frame.publication
+  const { implementation } = lookup
+  if (isIsolated(lookup)) {
+    const task = {
+      file: implementation.kind === 'site' ? implementation.file : null,
+      builtin: implementation.kind === 'site' ? null : lookup.description.module,
+      fun,
+      name: lookup.description.name,
+      bound,
+      jid,
+      minionId: settings.minionId,
+      grains: settings.grains(),
+      pillar: settings.pillar(),
+      options: settings.options,
+      pub: given.pub,
+    }
+    return withProcess(settings, frame, (process) => process.run(task, { call, setRetcode, log }, frame.signal))
+  }
+  if (implementation.kind === 'site') throw new Error('a site module outside of a job process')
+  const context: BuiltinContext = {
+    signal: frame.signal,
+    minionId: settings.minionId,
+    fun,
+    jid,
+    grains: settings.grains(),
+    pillar: settings.pillar(),
+    pub: given.pub,
+    log,
+    config: (name) => lookupOption(name, { options: settings.options, grains: settings.grains(), pillar: settings.pillar() }),
+    call,
+    setRetcode,
+    agent: settings.services(jid, frame.master, frame.signal),
+  }
+  const result = await implementation.code.run(context, bound.named, { rest: bound.rest, kwargs: bound.kwargs })
+  return toValue(result)
+}
+
+/** A function that another one calls: without the publication's fields, as Salt's cross calls. */
+async function callFunction(settings: ExecuteSettings, fun: string, call: CallArguments, frame: Frame): Promise<Value> {
+  if (frame.depth > maxCallDepth) throw new Error(`functions call each other more than ${maxCallDepth} deep`)
+  frame.signal.throwIfAborted()
+  const lookup = await settings.registry.lookup(fun)
+  if (!lookup.found) throw new InvocationError(lookup.text)
+  return invoke(settings, fun, lookup, { call, pub: Object.create(null) as ValueObject }, frame)
+}
+
+async function withProcess(settings: ExecuteSettings, frame: Frame, work: (process: JobProcess) => Promise<Value>): Promise<Value> {
+  if (frame.process !== undefined) return work(frame.process)
+  const process = openJobProcess(settings.runner, frame.publication.jid, settings.environment)
+  try {
+    return await work(process)
+  } finally {
+    process.close()
+  }
+}
+
+/** Only Salt's direct_call is there (minion.py, executors). */
+function checkExecutors(given: Value | undefined): void {
+  if (given === undefined || given === null) return
+  const names = typeof given === 'string' ? [given] : given
+  if (!Array.isArray(names) || names.length === 0 || names[0] === '') {
+    throw new InvocationError(`Wrong executors specification: ${pythonStr(given)}. String or non-empty list expected`)
+  }
+  const unknown = names.find((name) => name !== 'direct_call')
+  if (unknown !== undefined) throw new InvocationError(`Executor '${pythonStr(unknown)}' is not available`)
+}
+
+function isBlackedOut(settings: ExecuteSettings, fun: string): boolean {
+  for (const source of [settings.pillar(), settings.grains()]) {
+    if (!isTruthy(get(source, 'minion_blackout') ?? false)) continue
+    const whitelist = get(source, 'minion_blackout_whitelist')
+    const allowed = Array.isArray(whitelist) && whitelist.includes(fun)
+    if (!allowed && !blackoutPasses.has(fun)) return true
+  }
+  return false
+}
+
+async function docsWithPrefix(registry: Registry, fun: string): Promise<ValueObject> {
+  const docs = Object.create(null) as ValueObject
+  for (const one of await registry.list()) {
+    const name = `${one.module}.${one.name}`
+    if (globMatch(name, `${fun}*`)) docs[name] = one.doc
+  }
+  return docs
+}

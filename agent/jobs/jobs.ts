@@ -1,0 +1,291 @@
+/**
+ * Jobs from publication to return: targeted? → seen before? → received row → returners resolved → limit → started row →
+ * run → return into the outbox. Questions about jobs leave no rows and wait for nothing.
+ */
+import { isTargeted } from '../matchers/match.ts'
+import { errorText } from '../modules/error-text.ts'
+import type { AgentServices } from '../modules/services.ts'
+import { StoreUnavailableError } from '../outbox/port.ts'
+import { encode } from '../wire/msgpack.ts'
+import type { JobReturn } from '../wire/job-return.ts'
+import type { Value } from '../wire/value.ts'
+import { createControl } from './control.ts'
+import { createExecute } from './execute.ts'
+import { settleInterrupted } from './interrupted.ts'
+import { openJobProcess } from './job-process.ts'
+import type { JobProcess } from './job-process.ts'
+import { createLoopWatch } from './loop-watch.ts'
+import { JobEndedError } from './process-runner.ts'
+import { functionLabel, parsePublication } from './publication.ts'
+import type { Publication } from './publication.ts'
+import { endedText, failed, jobReturn, threw } from './result.ts'
+import { runToEnd } from './run-job.ts'
+import type { JobResult } from './run-job.ts'
+import type { JobsDeps, JobsSettings } from './settings.ts'
+import { createJobTable } from './table.ts'
+import type { Job } from './table.ts'
+
+export interface Jobs {
+  /** Takes a decrypted publication of a master (by its key's fingerprint). Resolves when the job has its place or its answer; never rejects. */
+  handle(load: unknown, master: string): Promise<void>
+  /**
+   * Runs a job that no master asked for (`brine call`, a schedule) beside the limit, and gives its return without storing it.
+   *
+   * @throws Error when the load is no publication.
+   */
+  runLocal(load: Value, signal?: AbortSignal): Promise<JobReturn>
+  /** Gives every job of the agent's last life its one return. Call before anything is received. Resolves with their number. */
+  reportInterrupted(): Promise<number>
+  counts(): { running: number; waiting: number }
+  /**
+   * Takes no more jobs, returns for those that wait, lets the running ones finish for `shutdownGraceMs` and ends the rest. A
+   * second call ends them at once. Resolves when every return is accepted.
+   */
+  stop(): Promise<void>
+}
+
+const questions: ReadonlySet<string> = new Set(['saltutil.find_job', 'saltutil.running', 'saltutil.is_running'])
+const stoppedText = 'The minion was stopped before this job ran. It was not run.'
+const refusedText = 'The job was not run: the store of returns cannot be written, and on_store_failure is refuse.'
+
+/** The agent's jobs; nothing runs until the first publication. `agentPid`: shown for functions that run in the agent. */
+export function createJobs(settings: JobsSettings, deps: JobsDeps, agentPid: number): Jobs {
+  const { clock, log, ledger, intake, runner } = deps
+  const table = createJobTable()
+  const queue: Job[] = []
+  /** Publications between the received row and their place in the table. */
+  const admitting = new Set<string>()
+  /** Everything under way, for `stop`. */
+  const underWay = new Set<Promise<void>>()
+  const watch = createLoopWatch({ clock, log, limitMs: settings.blockedLoopMs })
+  /** Slots taken. Small urgent jobs take none. */
+  let slots = 0
+  let stopping: { hurry: () => void; done: Promise<void> } | undefined
+
+  const controlSettings = { table, ledger, runner, log, agentPid, masterDestination: deps.masterDestination, endWaiting }
+  const execute = createExecute({
+    minionId: settings.minionId,
+    options: settings.options,
+    multifuncOrdered: settings.multifuncOrdered,
+    environment: settings.environment,
+    registry: deps.registry,
+    runner,
+    grains: deps.grains,
+    pillar: deps.pillar,
+    services: (jid, master, signal): AgentServices => ({
+      ...deps.services,
+      jobs: createControl(controlSettings, jid, master),
+      functions: deps.registry,
+      command: (request) => runner.run(jid, request, signal),
+      environment: settings.environment,
+    }),
+    log,
+  })
+
+  function track(work: Promise<void>): void {
+    const tracked = work.catch((error: unknown) => log.error({ error: errorText(error) }, 'a job could not be handled'))
+    underWay.add(tracked)
+    void tracked.then(() => underWay.delete(tracked))
+  }
+
+  async function admit(publication: Publication, master: string): Promise<void> {
+    const key = { master, jid: publication.jid }
+    const name = `${master} ${publication.jid}`
+    if (table.has(key) || admitting.has(name)) return deps.wake(publication.jid, master)
+    admitting.add(name)
+    try {
+      const received = await receive(publication, key)
+      if (received === 'seen') return deps.wake(publication.jid, master)
+      const job: Job = {
+        key,
+        publication,
+        request: publication.returners,
+        routing: await intake.route(publication.returners, master),
+        prepared: await execute(publication, master),
+        controller: new AbortController(),
+        stored: received === 'new',
+        state: 'waiting',
+        pid: agentPid,
+      }
+      table.enter(job)
+      place(job, received === 'refused')
+    } finally {
+      admitting.delete(name)
+    }
+  }
+
+  /** The received row: durable before the job waits or runs. */
+  async function receive(publication: Publication, key: { master: string; jid: string }): Promise<'new' | 'seen' | 'volatile' | 'refused'> {
+    try {
+      return await ledger.receive({ ...key, fun: functionLabel(publication.fun), load: encode(publication.load) })
+    } catch (error) {
+      if (!(error instanceof StoreUnavailableError)) throw error
+      log.error({ jid: key.jid, error: error.message }, 'a job could not be recorded')
+      return settings.onStoreFailure === 'run' ? 'volatile' : 'refused'
+    }
+  }
+
+  /** Runs it, lets it wait, or returns at once why it does neither. */
+  function place(job: Job, refused: boolean): void {
+    if (refused) track(finish(job, failed(refusedText)))
+    else if (stopping !== undefined) track(finish(job, failed(stoppedText)))
+    else if (job.prepared.immediate) track(run(job))
+    else if (slots < settings.maxRunning) track(runInSlot(job))
+    else if (queue.length < settings.maxWaiting) queue.push(job)
+    else {
+      log.warn({ jid: job.key.jid, waiting: queue.length }, 'the queue of waiting jobs is full')
+      track(finish(job, failed(`The job was not run: ${queue.length} jobs are waiting already, and no more may wait.`)))
+    }
+  }
+
+  async function runInSlot(job: Job): Promise<void> {
+    slots += 1
+    try {
+      await run(job)
+    } finally {
+      slots -= 1
+      const next = slots < settings.maxRunning ? queue.shift() : undefined
+      if (next !== undefined) track(runInSlot(next))
+    }
+  }
+
+  async function run(job: Job): Promise<void> {
+    const { publication, prepared } = job
+    let process: JobProcess | undefined
+    let result: JobResult
+    table.moveTo(job, 'running')
+    try {
+      process = prepared.isolated ? openJobProcess(runner, job.key.jid, settings.environment) : undefined
+      if (process !== undefined) table.moveTo(job, 'running', process.pid)
+      result = (await start(job, process)) ? await watched(job, process) : failed(refusedText)
+    } catch (error) {
+      result = threw(functionLabel(publication.fun), '', error)
+    } finally {
+      process?.close()
+    }
+    await finish(job, result)
+  }
+
+  /** The started row: durable before the function runs. False when the store cannot take it and jobs are to be refused then. */
+  async function start(job: Job, process: JobProcess | undefined): Promise<boolean> {
+    if (!job.stored) return true
+    try {
+      await (process?.mark === undefined ? ledger.start(job.key) : ledger.start(job.key, process.mark))
+      return true
+    } catch (error) {
+      if (!(error instanceof StoreUnavailableError)) throw error
+      log.error({ jid: job.key.jid, error: error.message }, 'the start of a job could not be recorded')
+      return settings.onStoreFailure === 'run'
+    }
+  }
+
+  async function watched(job: Job, process: JobProcess | undefined): Promise<JobResult> {
+    const leave = process === undefined ? watch.enter(job.key.jid) : () => {}
+    try {
+      const { publication, prepared, controller } = job
+      return await runToEnd({ publication, prepared, signal: controller.signal, process }, { runner, clock, killGraceMs: settings.killGraceMs })
+    } finally {
+      leave()
+    }
+  }
+
+  async function finish(job: Job, result: JobResult): Promise<void> {
+    table.moveTo(job, 'returning')
+    try {
+      await hand(jobReturn(job.publication, settings.minionId, result, job.routing.errors), job)
+    } finally {
+      table.leave(job)
+    }
+  }
+
+  /** A result that cannot be stored as it is (too large, not encodable) still gives a return that says so. */
+  async function hand(ret: JobReturn, job: Job): Promise<void> {
+    try {
+      await intake.accept(ret, job.routing, job.key)
+    } catch (error) {
+      log.error({ jid: job.key.jid, error: errorText(error) }, 'a return could not be accepted')
+      const result = failed(`The function ended, but its return could not be accepted: ${errorText(error)}`)
+      await intake.accept(jobReturn(job.publication, settings.minionId, result, job.routing.errors), job.routing, job.key)
+    }
+  }
+
+  function endWaiting(job: Job, reason: JobEndedError): void {
+    const at = queue.indexOf(job)
+    if (at >= 0) queue.splice(at, 1)
+    track(finish(job, failed(endedText(job.publication, `${reason.message} before it ran`))))
+  }
+
+  async function answer(publication: Publication, master: string): Promise<void> {
+    const prepared = await execute(publication, master)
+    const result = await prepared.run(new AbortController().signal, undefined)
+    deps.answers.answer(jobReturn(publication, settings.minionId, result, {}), master)
+  }
+
+  function accepts(load: unknown): Publication | undefined {
+    const publication = parsePublication(load)
+    if ('reason' in publication) {
+      log.warn({ reason: publication.reason }, 'a publication was not understood')
+      return undefined
+    }
+    const subject = { id: settings.minionId, grains: deps.grains(), pillar: deps.pillar(), nodegroups: settings.nodegroups }
+    return isTargeted(publication.target, subject) ? publication : undefined
+  }
+
+  return {
+    async handle(load, master) {
+      const publication = accepts(load)
+      if (publication === undefined) return
+      if (stopping !== undefined) return log.info({ jid: publication.jid }, 'a job came while the agent stops, and is not taken')
+      const work = isQuestion(publication) ? answer(publication, master) : admit(publication, master)
+      track(work)
+      await work.catch(() => {})
+    },
+    async runLocal(load, signal) {
+      const publication = parsePublication(load)
+      if ('reason' in publication) throw new Error(`not a job: ${publication.reason}`)
+      const prepared = await execute(publication, undefined)
+      const job = { publication, prepared, signal: signal ?? new AbortController().signal, process: undefined }
+      const result = await runToEnd(job, { runner, clock, killGraceMs: settings.killGraceMs })
+      return jobReturn(publication, settings.minionId, result, {})
+    },
+    reportInterrupted: () => reportInterrupted(settings, deps),
+    counts: () => ({ running: table.count('running'), waiting: queue.length }),
+    stop() {
+      if (stopping === undefined) stopping = beginStop()
+      else stopping.hurry()
+      return stopping.done
+    },
+  }
+
+  function beginStop(): { hurry: () => void; done: Promise<void> } {
+    for (const job of queue.splice(0)) track(finish(job, failed(stoppedText)))
+    const cancel = clock.timer(settings.shutdownGraceMs, endAll)
+    return { hurry: endAll, done: allDone().finally(cancel) }
+  }
+  function endAll(): void {
+    for (const job of table.all()) {
+      if (job.state !== 'running') continue
+      log.warn({ jid: job.key.jid }, 'a running job is ended because the minion stops')
+      job.controller.abort(new JobEndedError('was ended because the minion stopped', false))
+    }
+  }
+  async function allDone(): Promise<void> {
+    while (underWay.size > 0) await Promise.all(underWay)
+  }
+}
+
+/** A question about jobs is no result: it leaves no rows, unless a returner is asked for by name. */
+function isQuestion(publication: Publication): boolean {
+  return typeof publication.fun === 'string' && questions.has(publication.fun) && publication.returners.names.length === 0
+}
+
+async function reportInterrupted(settings: JobsSettings, deps: JobsDeps): Promise<number> {
+  const unfinished = deps.ledger.unfinished()
+  const { runner, clock, intake, log } = deps
+  for await (const { job, publication, text } of settleInterrupted({ unfinished, runner, clock, killGraceMs: settings.killGraceMs, survivors: settings.survivors })) {
+    const routing = await intake.route(publication.returners, job.master)
+    await intake.accept(jobReturn(publication, settings.minionId, failed(text), routing.errors), routing, { master: job.master, jid: job.jid })
+    log.warn({ jid: job.jid, state: job.state }, 'a job of the last life was interrupted')
+  }
+  return unfinished.length
+}

@@ -1,0 +1,10 @@
+import type { BuiltinModules } from './registry.ts'
+
+/** The modules that come with Brine; each is imported when it is first used. */
+export const builtinModules: BuiltinModules = {
+  cmd: async () => (await import('./cmd.ts')).default,
+  grains: async () => (await import('./grains.ts')).default,
+  saltutil: async () => (await import('./saltutil.ts')).default,
+  sys: async () => (await import('./sys.ts')).default,
+  test: async () => (await import('./test.ts')).default,
+}
