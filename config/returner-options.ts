@@ -1,5 +1,5 @@
-import { suggestName } from './problems.ts'
 import { isPlainMap } from './plain-map.ts'
+import { suggestName } from './problems.ts'
 
 /** Where an option's value came from: a `map` and `ret_kwargs` may hold only options of the returner; flat names may belong to others too. */
 export type OptionForm = 'map' | 'flat' | 'ret_kwargs'
@@ -57,6 +57,7 @@ function* underPrefix(map: Readonly<Record<string, unknown>>, prefix: string, fo
     }
   }
 }
+
 
 export interface SortedOptions {
   /** Known options: what the returner's schema is to check. */

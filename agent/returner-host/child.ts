@@ -10,7 +10,7 @@ import { pathToFileURL } from 'node:url'
 import { OperatorError, type ReturnerDefinition, type ReturnerHandle } from '../../returners/contract.ts'
 import { checkOptions } from '../../returners/lib/check-options.ts'
 import { builtInReturners } from '../../returners/registry.ts'
-import { entryPoint } from '../entry-points.ts'
+import { entryPoint, packageRoot } from '../entry-points.ts'
 import { describeDefinition, readDefinition } from './definition.ts'
 import { failureOf } from './failure.ts'
 import { readFrames, writeFrame } from './frames.ts'
@@ -87,8 +87,8 @@ async function loadModule(load: LoadSpec): Promise<unknown> {
 /** Says where a file failed to load: the message of a syntax error alone does not. */
 function loadError(error: unknown): Error {
   if (!(error instanceof Error)) return new Error(`it threw ${String(error)} while loading`)
-  const place = /file:\/\/\S+?:\d+(:\d+)?/.exec(error.stack ?? '')?.[0]
-  const where = place === undefined || error.message.includes(place) ? '' : ` (${place.replace('file://', '')})`
+  const place = /(?:^|[\s(]|file:\/\/)(?<place>\/[^\s()]+:\d+)/.exec(error.stack ?? '')?.groups?.['place']
+  const where = place === undefined || place.startsWith(packageRoot) || error.message.includes(place) ? '' : ` (${place})`
   return new Error(`${error.name}: ${error.message}${where}`, { cause: error })
 }
 

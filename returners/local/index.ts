@@ -1,10 +1,5 @@
-import { write } from 'node:fs'
-import { promisify } from 'node:util'
 import { defineReturner, type ReturnItem, type SaltEvent } from '../contract.ts'
 import { type Options, options } from './options.ts'
-
-const stdout = 1
-const writeTo = promisify(write)
 
 export default defineReturner<Options>({
   name: 'local',
@@ -22,12 +17,13 @@ export default defineReturner<Options>({
   },
 })
 
-/** Writes lines to descriptor 1 from a thread: `process.stdout` would block the agent while a pipe is full. */
-async function print(lines: string[], signal?: AbortSignal): Promise<void> {
-  let rest = Buffer.from(`${lines.join('\n')}\n`)
-  while (rest.length > 0) {
+/**
+ * Resolves when the operating system has taken all. On a full pipe that may be never, and the write is not given up: a
+ * second one would only queue behind it.
+ */
+function print(lines: string[], signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
     signal?.throwIfAborted()
-    const { bytesWritten } = await writeTo(stdout, rest)
-    rest = rest.subarray(bytesWritten)
-  }
+    process.stdout.write(`${lines.join('\n')}\n`, (error) => (error ? reject(error) : resolve()))
+  })
 }

@@ -1,0 +1,26 @@
+const jid = '20250101000000000042'
+
+/** A whole return around the JSON text of its value. */
+function around(value: string): string {
+  return `{"success":true,"return":${value},"retcode":0,"jid":"${jid}","id":"minion","fun":"test.echo","fun_args":[]}`
+}
+
+const depth = 500
+const large = 16 * 1024 * 1024
+
+/** Values that have broken returners, as JSON texts: what an object in code could not hold exactly. */
+export const hostileReturns: readonly { name: string; json: () => string }[] = [
+  { name: 'NUL and other control characters', json: () => around(String.raw`"a\u0000b\u0007\u001b[31m\u007f"`) },
+  { name: 'half a surrogate pair', json: () => around(String.raw`"\ud83d and \udc00"`) },
+  { name: 'bytes that are no text', json: () => around('{"__bytes__":"//79/A=="}') },
+  { name: 'text of many scripts', json: () => around('"żółć 漢字 🧂 \u202e עברית \u2028 \ufeff"') },
+  { name: `${depth} levels of nesting`, json: () => around(`${'['.repeat(depth)}${']'.repeat(depth)}`) },
+  { name: '16 MiB of text', json: () => around(`"${'x'.repeat(large)}"`) },
+  { name: 'keys of prototypes', json: () => around('{"__proto__":{"polluted":true},"constructor":1,"toString":null,"":0}') },
+  { name: 'NaN and infinities as text', json: () => around('{"a":"NaN","b":"-Infinity"}') },
+  { name: 'integers beyond 2^53', json: () => around('[18446744073709551615,-9223372036854775808]') },
+  { name: 'floats at their limits', json: () => around('[1.0,-0.0,5e-324,1.7976931348623157e308]') },
+  { name: 'SQL, shell and format characters', json: () => around(String.raw`"'; DROP TABLE jids; -- $(reboot) ${'`'}id${'`'} %s %n {0} \\ \" \n \r\n"`) },
+  { name: 'null', json: () => around('null') },
+  { name: 'an empty text', json: () => around('""') },
+]
