@@ -21,7 +21,9 @@ username password zmq_filtering zmq_monitor cache_sreqs cmd_safe cmd_blacklist_g
 http_request_timeout http_max_body event_match_type minion_restart_command pub_ret proxy_host proxy_username proxy_password proxy_port
 minion_jid_queue_hwm beacons beacons_before_connect scheduler_before_connect cache salt_cp_chunk_size extmod_whitelist extmod_blacklist
 minion_sign_messages discovery schedule ssh_merge_pillar disabled_requisites global_state_conditions fips_mode features module_executors
-executor_opts publish_session master_tops recon_randomize_max reactor minion_pillar_cache metadata_server_grains
+executor_opts publish_session master_tops reactor minion_pillar_cache metadata_server_grains
+ping_interval auth_tries rejected_retry random_reauth_delay recon_randomize retry_dns request_channel_tries tcp_keepalive_cnt tcp_keepalive_intvl
+cache_jobs
 `
 
 /** True for an option that Salt's minion knows and that has no effect here. */

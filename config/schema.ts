@@ -24,7 +24,6 @@ const masterOptions = {
   always_verify_signature: flag().default(false).describe("Verify the signature of the master's key at every authentication"),
   sign_pub_messages: flag().default(true).describe('Accept only signed publications (Salt: False)'),
   master_alive_interval: duration('s').prefault(0).describe('How often the connection is checked; 0 leaves it to the link'),
-  ping_interval: duration('m').prefault(0).describe('How often the master is told that the minion is alive; a bare number is minutes'),
 }
 
 const identityOptions = {
@@ -61,22 +60,14 @@ const securityOptions = {
 
 const retryOptions = {
   auth_timeout: duration('s').prefault(5).describe('One attempt to authenticate'),
-  auth_tries: count(1).default(7).describe('Attempts before the connection is made anew'),
   acceptance_wait_time: duration('s').prefault(10).describe('Between attempts while the key is not accepted'),
   acceptance_wait_time_max: duration('s').prefault(0).describe('Up to which that time doubles; 0 keeps it'),
-  rejected_retry: flag().default(true).describe('Ask again, slowly, after a rejection (Salt: False)'),
-  random_reauth_delay: duration('s').prefault(10).describe('Spread of re-authentication after the master changed its key'),
   random_startup_delay: duration('s').prefault(0).describe('Spread of the first connection'),
   recon_default: duration('ms').prefault(1000).describe('First wait before a new connection; a bare number is milliseconds'),
   recon_max: duration('ms').prefault(10_000).describe('Longest wait; a bare number is milliseconds'),
-  recon_randomize: flag().default(true).describe('Spread these waits'),
-  retry_dns: duration('s').prefault(30).describe("Wait after the master's name was not found"),
   request_channel_timeout: duration('s').prefault(60).describe('One request to the master'),
-  request_channel_tries: count(1).default(3).describe('Attempts of a request that is not a return'),
   tcp_keepalive: flag().default(true).describe('TCP keepalive'),
   tcp_keepalive_idle: duration('s').prefault(300).describe('Silence before the first probe'),
-  tcp_keepalive_cnt: z.int().default(-1).describe('Probes before the connection is dead; -1 as the system'),
-  tcp_keepalive_intvl: z.int().default(-1).describe('Seconds between probes; -1 as the system'),
 }
 
 const workOptions = {
@@ -96,7 +87,6 @@ const workOptions = {
   multifunc_ordered: flag().default(false).describe('Results of a multi-function job as a list in order'),
   start_event_grains: textList().prefault([]).describe('Grains sent with the start event'),
   enable_legacy_startup_events: flag().default(true).describe('Also send the start event under its old tag'),
-  cache_jobs: flag().default(false).describe('Kept for compatibility: the store remembers returns in any case'),
   on_store_failure: oneOf('run', 'refuse').default('run').describe('What jobs do while the store cannot be written (not in Salt)'),
 }
 
@@ -141,8 +131,7 @@ const returnerHost = z
     idle_stop: duration('s').prefault('5m').describe('Silence after which a returner process ends'),
     start_timeout: duration('s').prefault('15s').describe('Start of a returner process'),
     restart_backoff_cap: duration('s').prefault('60s').describe('Longest wait before a failed process starts again'),
-    packages: z.record(z.string(), z.string()).default({}).describe('Returners from npm packages: name → package'),
-    package_dir: path().default('/etc/brine').describe('The directory whose node_modules holds them'),
+    packages: z.record(z.string(), z.string()).default({}).describe('Returners from npm packages under the configuration directory: name → package'),
   })
   .prefault({})
   .describe('The processes returners run in (not in Salt)')
@@ -176,7 +165,7 @@ export const minionSchema = z.object({
 export type MinionConfig = Readonly<Omit<z.output<typeof minionSchema>, 'id'> & { id: string; conf_dir: string }>
 
 /** Options whose values are paths that `root_dir` moves. */
-export const PATH_OPTIONS = [['pki_dir'], ['cachedir'], ['sock_dir'], ['log_file'], ['returner_dirs'], ['module_dirs'], ['outbox', 'dir'], ['returner_host', 'package_dir']] as const
+export const PATH_OPTIONS = [['pki_dir'], ['cachedir'], ['sock_dir'], ['log_file'], ['returner_dirs'], ['module_dirs'], ['outbox', 'dir']] as const
 
 /** True for what may be a minion's id: it becomes a file name on the master (Salt's utils/verify.py valid_id). */
 export function isMinionId(id: string): boolean {
