@@ -9,6 +9,9 @@ export interface AgentStatus {
   lanes: {
     destination: string
     state: string
+    /** Since the store was made. */
+    accepted: number
+    delivered: number
     queued: number
     dead: number
     inFlight: number
@@ -16,7 +19,8 @@ export interface AgentStatus {
     nextAttemptAt: number | null
     lastError: string | null
   }[]
-  jobs: { running: number; waiting: number }
+  /** `unfinished`: jobs that have a row and no return yet. */
+  jobs: { running: number; waiting: number; unfinished: number }
   /** Why returns are volatile now; null when the store can be written. */
   storeUnavailable: string | null
 }

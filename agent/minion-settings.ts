@@ -1,0 +1,153 @@
+/** The configuration as each room wants it: this file knows both the options' names and the rooms' settings, and nothing else. */
+import * as os from 'node:os'
+import { dirname, join } from 'node:path'
+import type { LoadedConfig } from '../config/load.ts'
+import type { MinionConfig } from '../config/schema.ts'
+import type { DeliverySettings } from './delivery/delivery.ts'
+import type { GrainsSettings } from './grains/grains.ts'
+import { JOB_DEFAULTS, type JobsSettings } from './jobs/settings.ts'
+import type { LinkSettings } from './link/link.ts'
+import { DEFAULT_TIMING } from './link/timing.ts'
+import type { Logger } from './log.ts'
+import { hostDefaults, type ReturnerHostSettings } from './returner-host/host.ts'
+import type { WsSettings } from './transport/ws.ts'
+import type { ValueObject } from './wire/value.ts'
+
+/** The sockets to one of the configured masters. */
+export function transportSettings(config: MinionConfig, master: string): WsSettings {
+  return {
+    master,
+    masterPort: config.master_port,
+    connectTimeoutMs: 2 * config.auth_timeout,
+    ...(config.tcp_keepalive && { keepAliveMs: Math.min(config.tcp_keepalive_idle, 20_000) }),
+  }
+}
+
+/** Handshake and timing of a link. `autosignGrains`: the grains that the option names. */
+export function linkSettings(config: MinionConfig, autosignGrains: ValueObject): LinkSettings {
+  return {
+    handshake: {
+      id: config.id,
+      algorithms: { encryption: config.encryption_algorithm, signing: config.signing_algorithm },
+      hashType: config.hash_type,
+      ...(config.master_finger !== '' && { masterFinger: config.master_finger }),
+      openMode: false,
+      verifyMasterKeySignature: config.verify_master_pubkey_sign,
+      alwaysVerifySignature: config.always_verify_signature,
+      ...(config.autosign_grains.length > 0 && { autosignGrains }),
+    },
+    timing: {
+      ...DEFAULT_TIMING,
+      authTimeoutMs: config.auth_timeout,
+      requestTimeoutMs: config.request_channel_timeout,
+      reconnectBaseMs: config.recon_default,
+      reconnectCapMs: Math.max(config.recon_default, config.recon_max),
+      acceptanceWaitMs: config.acceptance_wait_time,
+      acceptanceWaitMaxMs: config.acceptance_wait_time_max,
+      ...(config.master_alive_interval > 0 && { probeIntervalMs: config.master_alive_interval }),
+    },
+    requirePublicationSignature: config.sign_pub_messages,
+    // While it is Salt's default the master's own word wins, as with a stock minion.
+    ...(config.publish_port !== 4505 && { publishPort: config.publish_port }),
+  }
+}
+
+/** Lanes and routing. */
+export function deliverySettings(config: MinionConfig): DeliverySettings {
+  const { delivery } = config
+  const send = { deadlineMs: delivery.send_timeout }
+  return {
+    masterless: config.master_type === 'disable',
+    alwaysOn: [...new Set([...config.ext_job_cache, ...config.return])],
+    retry: { baseMs: delivery.backoff_base, capMs: delivery.backoff_cap, slowMs: delivery.operator_retry },
+    drain: { perSecond: delivery.drain_rate, burst: delivery.drain_burst },
+    masterSend: { ...SEND_LIMITS, ...send },
+    returnerSend: { ...SEND_LIMITS, ...send },
+    answers: { staleMs: config.jobs.question_stale },
+    maxDestinations: delivery.max_destinations,
+    maxBatchBytes: delivery.batch_bytes,
+    maxInFlightBytes: delivery.in_flight_bytes,
+    maxVolatileBytes: config.outbox.volatile_max_bytes,
+  }
+}
+
+const SEND_LIMITS = { perMebibyteMs: 16_000, graceMs: 5000 }
+
+/** Where returners come from, and how they are kept in bounds. */
+export function hostSettings(config: MinionConfig, environment: ReturnerHostSettings['environment']): ReturnerHostSettings {
+  const host = config.returner_host
+  return {
+    ...hostDefaults,
+    minionId: config.id,
+    stateDir: join(dirname(config.outbox.dir), 'returners'),
+    disabled: config.disable_returners,
+    environment,
+    directories: config.returner_dirs,
+    packages: {},
+    packageBase: config.conf_dir,
+    deadlineMs: host.deadline,
+    startTimeoutMs: host.start_timeout,
+    idleMs: host.idle_stop,
+    backoffCapMs: host.restart_backoff_cap,
+    memoryLimitBytes: host.memory_limit,
+  }
+}
+
+/** Limits of the jobs. */
+export function jobsSettings(loaded: LoadedConfig, environment: Readonly<Record<string, string>>): JobsSettings {
+  const { config } = loaded
+  return {
+    ...JOB_DEFAULTS,
+    minionId: config.id,
+    instance: config.outbox.dir,
+    maxRunning: config.process_count_max === -1 ? Infinity : config.process_count_max,
+    maxWaiting: config.jobs.queue,
+    shutdownGraceMs: config.jobs.shutdown_grace,
+    multifuncOrdered: config.multifunc_ordered,
+    onStoreFailure: config.on_store_failure,
+    survivors: config.jobs.survivors,
+    options: moduleOptions(loaded),
+    nodegroups: config.nodegroups as ValueObject,
+    environment,
+  }
+}
+
+/** What `config.get` and modules may read: every option, without what is secret. */
+function moduleOptions({ config, raw, sources }: LoadedConfig): ValueObject {
+  const all: Record<string, unknown> = { ...raw, ...config }
+  const open = Object.entries(all).filter(([key, value]) => value !== undefined && !sources.isSecret([key]))
+  return JSON.parse(JSON.stringify(Object.fromEntries(open.map(([key, value]) => [key, withoutSecrets(value, [key], sources)])))) as ValueObject
+}
+
+function withoutSecrets(value: unknown, path: string[], sources: LoadedConfig['sources']): unknown {
+  if (Array.isArray(value)) return value
+  if (typeof value !== 'object' || value === null) return value
+  const open = Object.entries(value).filter(([key]) => !sources.isSecret([...path, key]))
+  return Object.fromEntries(open.map(([key, inner]) => [key, withoutSecrets(inner, [...path, key], sources)]))
+}
+
+/** The Salt whose protocol and behaviour this minion follows: what `saltversion` tells masters. */
+const SALT_VERSION = '3007.8'
+
+/** The host as it is. */
+export function grainsSettings(config: MinionConfig, brineVersion: string, log: Logger): GrainsSettings {
+  return {
+    id: config.id,
+    master: config.master[0] ?? '',
+    configDir: config.conf_dir,
+    configured: config.grains as ValueObject,
+    saltVersion: SALT_VERSION,
+    brineVersion,
+    root: '/',
+    path: process.env['PATH'] ?? '',
+    pid: process.pid,
+    host: os,
+    log,
+  }
+}
+
+/** The user the agent runs as, for programs that run as another. */
+export function agentUser(): { uid: number; name: string; home: string } {
+  const { uid, username, homedir } = os.userInfo()
+  return { uid, name: username, home: homedir }
+}

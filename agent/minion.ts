@@ -1,0 +1,371 @@
+/** The composition root: builds the minion's parts in order, joins them, starts and stops them. Nothing else knows all of them. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { LoadedConfig } from '../config/load.ts'
+import { systemClock, type Clock } from './clock.ts'
+import { createOutboxMethods } from './control/outbox-methods.ts'
+import { controlSocketPath } from './control/protocol.ts'
+import { createControlServer } from './control/server.ts'
+import type { AgentStatus } from './control/status.ts'
+import { createDelivery, type Delivery } from './delivery/delivery.ts'
+import { masterDestinationName } from './delivery/destination-name.ts'
+import { packageRoot } from './entry-points.ts'
+import { createAlarmTeller } from './events/alarm-teller.ts'
+import { announceOnConnect } from './events/announce.ts'
+import { createGrains, type Grains } from './grains/grains.ts'
+import { createJobs, type Jobs } from './jobs/jobs.ts'
+import { createProcessRunner } from './jobs/process-runner.ts'
+import { scanSiteModules } from './jobs/site-modules.ts'
+import { createPinnedMasterKey, readMasterSigningKey } from './keys/master-key.ts'
+import { loadMinionKey, type MinionKey } from './keys/minion-key.ts'
+import { createLink } from './link/link.ts'
+import type { Link } from './link/port.ts'
+import type { Logger } from './log.ts'
+import { agentUser, deliverySettings, grainsSettings, hostSettings, jobsSettings, linkSettings, transportSettings } from './minion-settings.ts'
+import { builtinModules } from './modules/builtins.ts'
+import { createRegistry } from './modules/registry.ts'
+import { openOutbox } from './outbox/outbox.ts'
+import { outboxSettingsOf } from './outbox-settings.ts'
+import type { Outbox } from './outbox/port.ts'
+import { requestPillar } from './pillar/pillar.ts'
+import { createReturnerHost } from './returner-host/host.ts'
+import { createWsTransport } from './transport/ws.ts'
+import { recordOf } from './wire/json.ts'
+import type { ValueObject } from './wire/value.ts'
+
+export interface Minion {
+  /**
+   * Opens the store, reports what the last life left unfinished, then connects. Resolves when the minion runs, connected or not.
+   *
+   * @throws Error when it cannot run: the store is refused or held by another process, a key cannot be read, the control socket is taken
+   */
+  start(): Promise<void>
+  /** Lets running jobs finish (a second call, or `now`, ends them), accepts their returns, and closes everything. */
+  stop(options?: { now?: boolean }): Promise<void>
+}
+
+/** Parts that can be given from outside: time, and a look at every call of the store and the links. */
+export interface MinionParts {
+  clock?: Clock
+  wrapOutbox?: (outbox: Outbox) => Outbox
+  wrapLink?: (link: Link) => Link
+}
+
+/** How long deliveries under way may take at a stop, milliseconds. What is not done stays in the outbox. */
+const DELIVERY_GRACE_MS = 5000
+
+/** Makes a minion; nothing happens before `start`. */
+export function createMinion(loaded: LoadedConfig, log: Logger, parts: MinionParts = {}): Minion {
+  let running: Promise<Running> | undefined
+  let stopped: Promise<void> | undefined
+  return {
+    async start() {
+      running ??= startMinion(loaded, log, parts)
+      await running
+    },
+    async stop(options = {}) {
+      const started = await running?.catch(() => undefined)
+      if (started === undefined) return
+      if (stopped !== undefined || options.now === true) started.hurry()
+      stopped ??= started.stop()
+      await stopped
+    },
+  }
+}
+
+interface Running {
+  hurry(): void
+  stop(): Promise<void>
+}
+
+/** Opens resources in order; what was opened is closed again, last first, when a later one fails. */
+async function startMinion(loaded: LoadedConfig, log: Logger, parts: MinionParts): Promise<Running> {
+  const releases: (() => Promise<void> | void)[] = []
+  const release = async () => {
+    for (const each of releases.splice(0).toReversed()) await each()
+  }
+  try {
+    return await compose(loaded, log, parts, releases, release)
+  } catch (error) {
+    await release()
+    throw error
+  }
+}
+
+async function compose(
+  loaded: LoadedConfig,
+  log: Logger,
+  parts: MinionParts,
+  releases: (() => Promise<void> | void)[],
+  release: () => Promise<void>,
+): Promise<Running> {
+  const { config } = loaded
+  const clock = parts.clock ?? systemClock
+  const startedAt = clock.monotonic()
+  const opened = await openOutbox(outboxSettingsOf(config), { clock, log: log.child({ part: 'outbox' }) })
+  releases.push(() => opened.close())
+  const outbox = parts.wrapOutbox?.(opened) ?? opened
+  const grains = createGrains(grainsSettings(config, packageVersion(), log))
+  await grains.refresh()
+  const links = await createLinks(loaded, log, clock, grains, parts)
+  const linkFor = (fingerprint: string): Link | undefined => {
+    const same = links.filter(({ link }) => link.fingerprint === fingerprint)
+    return (same.find(({ link }) => link.state === 'connected') ?? same[0])?.link
+  }
+
+  const host = createReturnerHost(hostSettings(config, process.env), { clock, logger: log.child({ part: 'returners' }), config: () => loaded.raw })
+  releases.push(() => host.close())
+  const alarms = createAlarmTeller({ id: config.id, links: links.map(({ link }) => link), log })
+  const delivery = createDelivery(deliverySettings(config), {
+    outbox,
+    catalogue: host.catalogue,
+    linkFor,
+    clock,
+    logger: log.child({ part: 'delivery' }),
+    onAlarm: alarms.alarm,
+  })
+  outbox.onGap(alarms.gap)
+  outbox.onAvailability(alarms.availability)
+
+  const pillar = createPillarKeeper(config.id, grains, links)
+  const jobs = createMinionJobs({ loaded, log, clock, outbox, delivery, grains, pillar, refreshReturners: async () => void (await host.refresh()) })
+  for (const { link } of links) releases.push(() => link.stop())
+  releases.push(() => delivery.stop(DELIVERY_GRACE_MS))
+
+  const control = createControlServer({
+    path: controlSocketPath(config.sock_dir),
+    methods: {
+      ...createOutboxMethods({ outbox, describe: (body) => recordOf(body).record }),
+      ping: () => Promise.resolve(true),
+      status: () => Promise.resolve(statusOf({ config, outbox, delivery, jobs, links, uptimeMs: clock.monotonic() - startedAt })),
+    },
+    log: log.child({ part: 'control' }),
+    // The store is open, so its lock is ours.
+    mayRemoveStale: true,
+  })
+  await control.start()
+  releases.push(() => control.stop())
+
+  const interrupted = await jobs.reportInterrupted()
+  if (interrupted > 0) log.warn({ jobs: interrupted }, 'Jobs of the last life were cut off; each gets a return that says so')
+  delivery.start()
+  for (const { link } of links) {
+    joinLink(link, { config, log, clock, grains, jobs, delivery, refreshPillar: () => pillar.refresh() })
+  }
+  const cancelStart = clock.timer(config.random_startup_delay * clock.random(), () => {
+    for (const { link } of links) link.start()
+  })
+  log.info({ id: config.id, masters: config.master }, 'The minion runs')
+  return {
+    hurry() {
+      // The first call stops the intake if nothing did yet, the second ends what runs.
+      void jobs.stop()
+      void jobs.stop()
+    },
+    async stop() {
+      cancelStart()
+      await jobs.stop()
+      await untilDelivered(delivery, clock)
+      await release()
+    },
+  }
+}
+
+/** Waits while healthy destinations take what the last jobs left, but not long: the outbox keeps the rest. */
+async function untilDelivered(delivery: Delivery, clock: Clock): Promise<void> {
+  const end = clock.monotonic() + DELIVERY_GRACE_MS
+  const pending = () => delivery.status().lanes.some((lane) => lane.state === 'healthy' && lane.queued > 0)
+  while (pending() && clock.monotonic() < end) {
+    await new Promise<void>((resolve) => {
+      clock.timer(20, resolve)
+    })
+  }
+}
+
+interface MasterLink {
+  master: string
+  link: Link
+}
+
+/** One link per configured master, none when the minion runs without. */
+async function createLinks(loaded: LoadedConfig, log: Logger, clock: Clock, grains: Grains, parts: MinionParts): Promise<MasterLink[]> {
+  const { config } = loaded
+  const minion: MinionKey = await loadMinionKey({ pkiDir: config.pki_dir, keySize: config.keysize })
+  if (config.master_type === 'disable') return []
+  const signing = readMasterSigningKey(config.pki_dir, config.master_sign_key_name)
+  const keys = { minion, pinned: createPinnedMasterKey(config.pki_dir), ...(signing !== undefined && { masterSigningKey: signing }) }
+  return config.master.map((master) => {
+    const settings = linkSettings(config, pick(grains.current(), config.autosign_grains))
+    const link = createLink(settings, {
+      transport: createWsTransport(transportSettings(config, master), clock),
+      keys,
+      clock,
+      log: log.child({ part: 'link', master }),
+    })
+    return { master, link: parts.wrapLink?.(link) ?? link }
+  })
+}
+
+interface PillarKeeper {
+  current(): ValueObject
+  /** Asks the first connected master. Resolves false when none gave it. */
+  refresh(): Promise<boolean>
+}
+
+function createPillarKeeper(id: string, grains: Grains, links: MasterLink[]): PillarKeeper {
+  let pillar: ValueObject = {}
+  return {
+    current: () => pillar,
+    async refresh() {
+      const connected = links.find(({ link }) => link.state === 'connected')
+      if (connected === undefined) return false
+      pillar = await requestPillar(connected.link, { id, grains: grains.current(), saltenv: null, pillarenv: null })
+      return true
+    },
+  }
+}
+
+interface JobParts {
+  loaded: LoadedConfig
+  log: Logger
+  clock: Clock
+  outbox: Outbox
+  delivery: Delivery
+  grains: Grains
+  pillar: PillarKeeper
+  refreshReturners: () => Promise<void>
+}
+
+function createMinionJobs(parts: JobParts): Jobs {
+  const { loaded, clock, outbox, delivery, grains, pillar } = parts
+  const { config } = loaded
+  const log = parts.log.child({ part: 'jobs' })
+  const environment = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined))
+  const settings = jobsSettings(loaded, environment)
+  const runner = createProcessRunner({ instance: settings.instance, killGraceMs: settings.killGraceMs, clock })
+  const registry = createRegistry({
+    builtins: builtinModules,
+    disabled: config.disable_modules,
+    whitelist: [],
+    scan: () =>
+      scanSiteModules({
+        directories: config.module_dirs,
+        runner,
+        clock,
+        log,
+        environment,
+        places: () => ({ options: settings.options, grains: grains.current(), pillar: pillar.current() }),
+      }),
+    virtualContext: () => ({ grains: grains.current(), config: () => undefined, log }),
+    log,
+  })
+  return createJobs(
+    settings,
+    {
+      clock,
+      log,
+      ledger: outbox,
+      intake: delivery.intake,
+      answers: delivery.answers,
+      registry,
+      runner,
+      grains: () => grains.current(),
+      pillar: () => pillar.current(),
+      wake: (jid, master) => void delivery.wake(jid, master),
+      masterDestination: masterDestinationName,
+      services: {
+        user: agentUser(),
+        outputLimitBytes: config.jobs.output_limit,
+        async refreshGrains() {
+          await grains.refresh()
+          await pillar.refresh()
+        },
+        refreshPillar: () => pillar.refresh(),
+        async refreshModules() {
+          await registry.refresh()
+          await parts.refreshReturners()
+          delivery.refresh()
+        },
+      },
+    },
+    process.pid,
+  )
+}
+
+interface LinkJoint {
+  config: LoadedConfig['config']
+  log: Logger
+  clock: Clock
+  grains: Grains
+  jobs: Jobs
+  delivery: Delivery
+  refreshPillar: () => Promise<boolean>
+}
+
+/** What a link's events mean to the rest. */
+function joinLink(link: Link, { config, log, clock, grains, jobs, delivery, refreshPillar }: LinkJoint): void {
+  link.onPublication((load) => {
+    // Only a link that pinned a key can verify a publication.
+    if (link.fingerprint !== undefined) void jobs.handle(load, link.fingerprint)
+  })
+  link.onState((state) => {
+    if (state === 'connected' && link.fingerprint !== undefined) delivery.masterConnected(link.fingerprint)
+  })
+  const startGrains = config.start_event_grains.length > 0 ? { grains: pick(grains.current(), config.start_event_grains) } : {}
+  announceOnConnect(
+    { id: config.id, legacyEvents: config.enable_legacy_startup_events, ...startGrains },
+    { link, clock, log: log.child({ part: 'link' }), refreshPillar: async () => void (await refreshPillar()) },
+  )
+}
+
+interface StatusParts {
+  config: LoadedConfig['config']
+  outbox: Outbox
+  delivery: Delivery
+  jobs: Jobs
+  links: MasterLink[]
+  uptimeMs: number
+}
+
+function statusOf({ config, outbox, delivery, jobs, links, uptimeMs }: StatusParts): AgentStatus {
+  const store = outbox.status()
+  const lanes = new Map(delivery.status().lanes.map((lane) => [lane.destination, lane]))
+  return {
+    id: config.id,
+    version: packageVersion(),
+    pid: process.pid,
+    uptimeMs,
+    masters: links.map(({ master, link }) => ({
+      master,
+      state: link.state,
+      fingerprint: link.fingerprint ?? null,
+      lastError: link.state === 'connected' ? null : (link.detail ?? null),
+    })),
+    lanes: store.destinations.map((books) => {
+      const lane = lanes.get(books.name)
+      return {
+        destination: books.name,
+        state: lane?.state ?? 'idle',
+        accepted: books.accepted,
+        delivered: books.delivered,
+        queued: books.queued,
+        dead: books.dead,
+        inFlight: lane?.inFlight ?? 0,
+        nextAttemptAt: lane?.nextAttemptAt ?? null,
+        lastError: lane?.lastError ?? null,
+      }
+    }),
+    jobs: { ...jobs.counts(), unfinished: store.unfinishedJobs },
+    storeUnavailable: store.unavailable,
+  }
+}
+
+/** The version in package.json. */
+export function packageVersion(): string {
+  const text: unknown = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8'))
+  return (text as { version: string }).version
+}
+
+function pick(map: ValueObject, names: readonly string[]): ValueObject {
+  return Object.fromEntries(names.map((name) => [name, Object.hasOwn(map, name) ? (map[name] ?? null) : null]))
+}
