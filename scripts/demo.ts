@@ -4,9 +4,10 @@
  *
  *   npm run demo              -- --keep leaves the directory for a look at it
  */
-import { copyFileSync, mkdirSync } from 'node:fs'
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { styleText } from 'node:util'
+import type { AgentStatus } from '../agent/control/status.ts'
 import { packageRoot } from '../agent/entry-points.ts'
 import { compare, returnsInDatabase, returnsInDirectory, returnsInFile, type Finding, type ReturnName } from './demo/proof.ts'
 import { startWebHook, type WebHook } from './demo/web-hook.ts'
@@ -64,29 +65,26 @@ async function publish(site: Site, jobs: Job[], target: string, minions: string[
   return job
 }
 
-interface Status {
-  link: { state: string }
-  outbox: { unfinishedJobs: number; destinations: { name: string; queued: number; accepted: number }[] }
+async function status(site: Site, minion: Service): Promise<AgentStatus> {
+  return (await site.ask(minion, 'status')) as AgentStatus
 }
 
-async function status(site: Site, minion: Service): Promise<Status> {
-  return (await site.ask(minion, 'status')) as Status
-}
+const isMaster = (lane: AgentStatus['lanes'][number]) => lane.destination.startsWith('master:')
 
 const connected = (site: Site, minion: Service) =>
-  waitFor(`${minion.name} to be connected`, 15_000, async () => ((await status(site, minion)).link.state === 'connected' ? true : undefined))
+  waitFor(`${minion.name} to be connected`, 15_000, async () => ((await status(site, minion)).masters[0]?.state === 'connected' ? true : undefined))
 
 /** Waits until the minion has accepted so many returns in all. */
 const accepted = (site: Site, minion: Service, count: number) =>
   waitFor(`${minion.name} to have accepted ${count} returns`, 20_000, async () => {
-    const master = (await status(site, minion)).outbox.destinations.find((each) => each.name.startsWith('master:'))
+    const master = (await status(site, minion)).lanes.find(isMaster)
     return (master?.accepted ?? 0) >= count ? true : undefined
   })
 
 const drained = (site: Site, minion: Service) =>
   waitFor(`the outbox of ${minion.name} to be empty`, 30_000, async () => {
     const now = await status(site, minion)
-    return now.outbox.unfinishedJobs === 0 && now.outbox.destinations.every((each) => each.queued === 0) ? true : undefined
+    return now.jobs.unfinished === 0 && now.lanes.every((lane) => lane.queued === 0) ? true : undefined
   })
 
 async function prove(site: Site, jobs: Job[], hook: WebHook): Promise<{ accepted: number; findings: Finding[] }> {
@@ -98,11 +96,10 @@ async function prove(site: Site, jobs: Job[], hook: WebHook): Promise<{ accepted
 
   const books = await Promise.all(site.minions.map((minion) => status(site, minion)))
   const acceptedCount = books
-    .flatMap((book) => book.outbox.destinations)
-    .filter((destination) => destination.name.startsWith('master:'))
-    .reduce((sum, destination) => sum + destination.accepted, 0)
+    .flatMap((book) => book.lanes.filter(isMaster))
+    .reduce((sum, lane) => sum + lane.accepted, 0)
   const findings = [
-    compare('master', names(jobs), returnsInDatabase(join(site.master.directory, 'var/cache/brine/master/jobs.db')), true),
+    compare('master', names(jobs), returnsInDatabase(join(site.master.directory, 'var/cache/brine/master/job_cache/jobs.sqlite3')), true),
     compare('sqlite3', names(jobs), each((directory) => returnsInDatabase(join(directory, 'returns.db'))), true),
     compare('inventory', names(jobs), each((directory) => returnsInDirectory(join(directory, 'inventory'))), true),
     compare('rawfile_json', names(withNamed), each((directory) => returnsInFile(join(directory, 'returns.json'))), false),
@@ -142,15 +139,24 @@ async function tell(site: Site, hook: WebHook): Promise<boolean> {
   say(`both answer: job ${ping.jid}`)
 
   step('Run commands: every return goes to the master and to ext_job_cache, some to --return as well')
-  for (let count = 1; count <= 4; count += 1) await publish(site, jobs, '*', both, ['cmd.run', `echo hello ${count}`], count % 2 === 0)
+  await Promise.all([1, 2, 3, 4].map((count) => publish(site, jobs, '*', both, ['cmd.run', `echo hello ${count}`], count % 2 === 0)))
+  await Promise.all([accepted(site, web1, 5), accepted(site, db1, 5)])
 
   step('Make the web hook fail, and stop the master while jobs run')
   hook.healthy = false
-  await publish(site, jobs, '*', both, ['cmd.run', 'sleep 2; echo finished while the master was away'], true)
-  const interrupted = await publish(site, jobs, 'web1', ['web1'], ['cmd.run', 'sleep 60; echo never'], true)
-  await publish(site, jobs, 'db1', ['db1'], ['cmd.run', 'for i in 1 2 3; do echo $i; sleep 0.5; done'])
-  await waitFor('the jobs to run', 10_000, async () => ((await status(site, web1)).outbox.unfinishedJobs >= 2 ? true : undefined))
+  // These jobs end when the file is there: after the master has gone, however fast or slow the machine is.
+  const gone = join(site.root, 'master-is-gone')
+  const untilGone = `until test -e ${gone}; do sleep 0.1; done; echo finished while the master was away`
+  const [, interrupted] = await Promise.all([
+    publish(site, jobs, '*', both, ['cmd.run', untilGone], true),
+    publish(site, jobs, 'web1', ['web1'], ['cmd.run', 'sleep 300; echo never'], true),
+    publish(site, jobs, 'db1', ['db1'], ['cmd.run', untilGone]),
+  ])
+  for (const minion of [web1, db1]) {
+    await waitFor(`the jobs of ${minion.name} to run`, 10_000, async () => ((await status(site, minion)).jobs.running >= 2 ? true : undefined))
+  }
   await site.master.end('SIGTERM')
+  writeFileSync(gone, '')
   say('the master is gone')
   await Promise.all([accepted(site, web1, 6), accepted(site, db1, 7)])
   say('the jobs finished without it: their returns wait in the outbox')
