@@ -1,0 +1,211 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { type LoadRequest, loadConfig } from '../../config/load.ts'
+import { ConfigError, formatProblem, formatSource } from '../../config/problems.ts'
+
+let directory: string
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'brine-config-'))
+})
+
+afterEach(() => {
+  rmSync(directory, { recursive: true, force: true })
+})
+
+function write(files: Record<string, string>): void {
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(join(directory, name, '..'), { recursive: true })
+    writeFileSync(join(directory, name), text)
+  }
+}
+
+function load(request: Partial<LoadRequest> = {}) {
+  return loadConfig({ directory, environment: {}, ...request })
+}
+
+/** Every problem, errors or not, with the directory's name left out. */
+async function problemsOf(request: Partial<LoadRequest> = {}): Promise<string[]> {
+  const problems = await load(request).then(
+    (loaded) => loaded.problems,
+    (error: unknown) => {
+      if (error instanceof ConfigError) return error.problems
+      throw error
+    },
+  )
+  return problems.map((problem) => formatProblem(problem).replaceAll(`${directory}/`, ''))
+}
+
+describe('layers', () => {
+  test('without a file the defaults hold, with durations in milliseconds and sizes in bytes', async () => {
+    const { config, problems } = await load()
+
+    expect(config).toMatchObject({ master: ['salt'], master_port: 4506, auth_timeout: 5000, sign_pub_messages: true, log_level: 'warning' })
+    expect(config.outbox).toMatchObject({ dir: '/var/lib/brine/minion', volatile_max_bytes: 8_388_608 })
+    expect(problems).toEqual([])
+  })
+
+  test('later layers win: file, included files in order, environment, flags', async () => {
+    write({
+      minion: 'log_level: info\nmaster: file\nid: file\nkeysize: 2048\n',
+      'minion.d/10-a.conf': 'master: a\nid: a\nkeysize: 3072\n',
+      'minion.d/20-b.conf': 'id: b\nkeysize: 4096\n',
+      'minion.d/ignored.yaml': 'id: ignored\n',
+      'minion.d/.hidden.conf': 'id: hidden\n',
+    })
+
+    const { config, sources } = await load({ environment: { BRINE_ID: 'env', BRINE_KEYSIZE: '8192' }, flags: { id: 'flag', master: undefined } })
+
+    expect(config).toMatchObject({ log_level: 'info', master: ['a'], keysize: 8192, id: 'flag' })
+    expect(['log_level', 'master', 'keysize', 'id', 'hash_type'].map((name) => formatSource(sources.of([name])))).toEqual([
+      `${directory}/minion:1:12`,
+      `${directory}/minion.d/10-a.conf:1:9`,
+      'environment BRINE_KEYSIZE',
+      'option --id',
+      'default',
+    ])
+  })
+
+  test('maps are merged key by key, and the environment reaches into them', async () => {
+    write({ minion: 'outbox: {max_rows: 5, max_age: 1d}\ngrains: {a: 1}\n', 'minion.d/x.conf': 'outbox: {max_rows: 6}\ngrains: {b: 2}\n' })
+
+    const { config } = await load({ environment: { BRINE_OUTBOX__MAX_BYTES: '64MiB' } })
+
+    expect(config.outbox).toMatchObject({ max_rows: 6, max_age: 86_400_000, max_bytes: 67_108_864 })
+    expect(config.grains).toEqual({ a: 1, b: 2 })
+  })
+
+  test('default_include and include name other files', async () => {
+    write({ minion: 'default_include: other/*.conf\ninclude: extra\nid: main\n', 'other/a.conf': 'id: other\n', extra: 'id: extra\n', 'minion.d/a.conf': 'id: no\n' })
+
+    expect((await load()).config.id).toBe('extra')
+  })
+
+  test('the directory comes from BRINE_CONFIG_DIR, or lies under the root directory', async () => {
+    write({ minion: 'id: one\n', 'etc/brine/minion': 'id: two\n' })
+
+    expect((await loadConfig({ environment: { BRINE_CONFIG_DIR: directory } })).config.id).toBe('one')
+    expect((await loadConfig({ environment: {}, flags: { root_dir: directory } })).config.id).toBe('two')
+  })
+
+  test('root_dir moves every path once', async () => {
+    const { config } = await load({ flags: { root_dir: '/srv/x/', pki_dir: '/srv/x/keys' } })
+
+    const paths = [config.pki_dir, config.cachedir, config.sock_dir, config.log_file, config.outbox.dir, ...config.returner_dirs, ...config.module_dirs]
+    expect(paths).toEqual([
+      '/srv/x/keys',
+      '/srv/x/var/cache/brine/minion',
+      '/srv/x/run/brine/minion',
+      '/srv/x/var/log/brine/minion',
+      '/srv/x/var/lib/brine/minion',
+      '/srv/x/etc/brine/returners',
+      '/srv/x/etc/brine/modules',
+    ])
+  })
+
+  test('the result cannot be changed, and raw holds what was written', async () => {
+    write({ minion: 'auth_timeout: 7\nreturner.pgjsonb.host: db\nalternative: {pgjsonb: {host: other}}\n' })
+
+    const { config, raw } = await load()
+
+    expect(Object.isFrozen(config.outbox)).toBe(true)
+    expect(Object.isFrozen(raw)).toBe(true)
+    expect(raw).toEqual({ auth_timeout: 7, 'returner.pgjsonb.host': 'db', alternative: { pgjsonb: { host: 'other' } } })
+  })
+})
+
+describe('the id', () => {
+  test('an option wins over the file minion_id, which wins over the host', async () => {
+    const fromHost = await load()
+    write({ minion_id: '\uFEFFkept.example.org\n' })
+    const fromFile = await load()
+    const fromOption = await load({ flags: { id: 1234 } })
+
+    expect(fromHost.sources.id).toBe('hostname')
+    expect(fromHost.config.id).not.toBe('')
+    expect([fromFile.config.id, fromFile.sources.id]).toEqual(['kept.example.org', 'minion_id'])
+    expect([fromOption.config.id, fromOption.sources.id]).toEqual(['1234', 'option'])
+  })
+
+  test('the host\'s id follows minion_id_lowercase and append_domain', async () => {
+    const { config } = await load({ flags: { append_domain: 'Example.ORG', minion_id_lowercase: true } })
+
+    expect(config.id).toMatch(/\.example\.org$/)
+  })
+
+  test.each(['a/b', '..', '.', 'a\\b', 'a b', 'x'.repeat(256)])('%j is refused', async (id) => {
+    expect((await problemsOf({ flags: { id } })).join()).toMatch(/option --id: error: id: .*is not a minion id/)
+  })
+})
+
+describe('problems', () => {
+  test('all of them are told at once, each with its place and what to do', async () => {
+    write({
+      minion: 'master: m\noutbox:\n  max_bytes: 64M\n  max_rowz: 1\nlog_level: loud\n',
+      'minion.d/x.conf': 'auth_timeout: [1]\nmaster_port: 70000\ntransport: zeromq\nrecon_default: soon\n',
+    })
+
+    expect((await problemsOf()).toSorted()).toEqual([
+      'minion.d/x.conf:1:15: error: auth_timeout: expected a duration such as "30s", or a number (s), got a list',
+      'minion.d/x.conf:2:14: error: master_port: 70000 must be at most 65535',
+      'minion.d/x.conf:3:12: error: transport: "zeromq" only ws is supported; set `transport: ws` here and on the master',
+      'minion.d/x.conf:4:16: error: recon_default: "soon" is not a duration; write for example "30s", "5m" or "1h30m"',
+      'minion:3:14: error: outbox.max_bytes: "64M" is not a size; write for example "64MiB", "1GB" or a number of bytes',
+      'minion:4:3: error: outbox.max_rowz: unknown option; did you mean max_rows?',
+      'minion:5:12: error: log_level: "loud" must be one of all, garbage, trace, debug, profile, info, warning, error, critical, quiet',
+    ])
+  })
+
+  test('a broken file does not hide the problems of the others', async () => {
+    write({ minion: 'master: [\n', 'minion.d/x.conf': 'master_port: x\n', 'minion.d/y.conf': '- a list\n' })
+
+    const problems = await problemsOf()
+
+    expect(problems).toHaveLength(3)
+    expect(problems.join('\n')).toMatch(/^minion:.*error: .*\n?.*y\.conf:1:1: error: is not a map of options/s)
+  })
+
+  test('an unknown top-level option is a warning, with the name that was probably meant', async () => {
+    write({ minion: 'mastr: x\nmultiprocessing: True\nwholly_my_own: 1\nmysql.host: db\nsqlite3: {database: x}\n' })
+
+    expect(await problemsOf({ returnerNames: () => ['sqlite3'] })).toEqual([
+      'minion:1:1: warning: mastr: unknown option; did you mean master?',
+      "minion:2:1: warning: multiprocessing: is an option of Salt's that has no effect here",
+      'minion:3:1: warning: wholly_my_own: unknown option',
+    ])
+  })
+
+  test('a file or directory that is not there is told, a missing main file is not', async () => {
+    write({ 'minion.d/x.conf': 'include: nowhere\n' })
+
+    expect(await problemsOf({ flags: { id: 'x' } })).toEqual([])
+    write({ minion: 'include: nowhere\n' })
+    expect(await problemsOf()).toEqual(['nowhere:1:1: error: cannot be read: ENOENT; check that it exists and may be read'])
+    expect((await problemsOf({ directory: join(directory, 'none') }))[0]).toMatch(/none:1:1: warning: does not exist/)
+  })
+
+  test('a file that is too large is not read', async () => {
+    write({ minion: `id: x\n#${'x'.repeat(1024 * 1024)}\n` })
+
+    expect((await problemsOf()).join()).toMatch(/^minion:1:1: error: is larger than/)
+  })
+
+  test('a value under a name that looks secret is never shown', async () => {
+    write({ minion: 'outbox: {password: hunter2, max_rows: 1}\nreturner_host: {packages: {api_key: [hunter2]}}\n' })
+
+    const problems = await problemsOf({ environment: { BRINE_TOKEN: '[hunter2' } })
+
+    expect(problems.length).toBeGreaterThanOrEqual(3)
+    expect(problems.join()).not.toContain('hunter2')
+    expect((await load({ directory: join(directory, 'none') })).sources.isSecret(['returner.http.password'])).toBe(true)
+  })
+
+  test('the error that is thrown carries all problems and the exit code for a bad configuration', async () => {
+    await expect(load({ flags: { master: [], log_level: 'x' } })).rejects.toMatchObject({
+      exitCode: 78,
+      problems: [{ option: 'master' }, { option: 'log_level' }],
+    })
+  })
+})
