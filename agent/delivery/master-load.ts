@@ -9,14 +9,14 @@ export const MASTER_VIEW_VERSION = 1
 /** Salt's order of the load (minion.py `_return_pub`); what it does not know follows. The channel adds nonce, ts and tok. */
 const ORDER = ['id', 'success', 'return', 'retcode', 'jid', 'fun', 'fun_args', 'user', 'master_id', 'metadata', 'out']
 
-/** Room for the channel's fields, the encryption and the outer map, bytes. */
-const ENVELOPE_BYTES = 4096
+/** Room for the fields that the channel adds, bytes. */
+const CHANNEL_BYTES = 1024
 
 /** A field of a summary may have this many bytes; a larger one is left out. */
 const SUMMARY_FIELD_BYTES = 4096
 
 export interface LoadOptions {
-  /** Largest encrypted request, bytes. */
+  /** Largest load that the link carries, bytes. */
   maxRequestBytes: number
   /** Whether the whole return stays in the outbox, where `saltutil.find_cached_job` finds it. */
   kept: boolean
@@ -33,7 +33,7 @@ export type LoadResult = { load: ValueObject } | { tooLarge: string }
  */
 export function masterLoad(ret: ValueObject, options: LoadOptions, bytes?: number): LoadResult {
   const load = ordered(ret)
-  const room = options.maxRequestBytes - ENVELOPE_BYTES
+  const room = options.maxRequestBytes - CHANNEL_BYTES
   // The wire writes texts of 32 to 255 bytes with one byte more than the disk: three per cent at most.
   if (bytes !== undefined && bytes * 1.04 <= room) return { load }
   const wireBytes = encode(load).length

@@ -92,7 +92,7 @@ export function createVolatileReturns(settings: VolatileSettings, deps: Volatile
   const stopping = new AbortController()
   const counts = { total: 0, acknowledged: 0, stored: 0, dropped: 0 }
   let heldBytes = 0
-  let storing = false
+  let storing: Promise<void> | undefined
   let storeFailures = 0
   let cancelStoreTimer: (() => void) | undefined
 
@@ -166,7 +166,7 @@ export function createVolatileReturns(settings: VolatileSettings, deps: Volatile
     else failed(entry, master, end)
     if (stopping.signal.aborted) return
     pump(fingerprint)
-    if (!storing && storeFailures === 0) void storeAll()
+    if (storeFailures === 0) void storeAll()
   }
 
   function acknowledged(entry: Held, fingerprint: string, master: Master): void {
@@ -187,30 +187,30 @@ export function createVolatileReturns(settings: VolatileSettings, deps: Volatile
     master.notBefore = clock.monotonic() + retryDelay(settings.retry, master.failures, clock.random())
   }
 
-  /** Stores what is held, in order, until the store refuses again. */
-  async function storeAll(): Promise<void> {
-    if (storing) return
-    storing = true
+  /** Stores what is held, in order, until the store refuses again. One at a time: a second call joins the first. */
+  function storeAll(): Promise<void> {
+    storing ??= storeBatches().finally(() => {
+      storing = undefined
+      if (held.size === 0) storeFailures = 0
+      else if (!stopping.signal.aborted) storeLater()
+    })
+    return storing
+  }
+
+  async function storeBatches(): Promise<void> {
+    for (;;) {
+      const batch = [...held].filter(({ state }) => state === 'waiting').slice(0, STORE_BATCH)
+      if (batch.length === 0) return
+      const stored = await Promise.all(batch.map((entry) => store(entry)))
+      storeFailures = stored.includes(false) ? storeFailures + 1 : 0
+      if (storeFailures > 0) return
+    }
+  }
+
+  function storeLater(): void {
     cancelStoreTimer?.()
-    try {
-      for (;;) {
-        const batch = [...held].filter(({ state }) => state === 'waiting').slice(0, STORE_BATCH)
-        if (batch.length === 0) break
-        const stored = await Promise.all(batch.map((entry) => store(entry)))
-        if (stored.includes(false)) {
-          storeFailures += 1
-          break
-        }
-        storeFailures = 0
-      }
-    } finally {
-      storing = false
-    }
-    if (held.size === 0) storeFailures = 0
-    else if (!stopping.signal.aborted) {
-      const waitMs = retryDelay(settings.retry, Math.max(1, storeFailures), clock.random())
-      cancelStoreTimer = clock.timer(waitMs, () => void storeAll())
-    }
+    const waitMs = retryDelay(settings.retry, Math.max(1, storeFailures), clock.random())
+    cancelStoreTimer = clock.timer(waitMs, () => void storeAll())
   }
 
   async function store(entry: Held): Promise<boolean> {
@@ -244,8 +244,7 @@ export function createVolatileReturns(settings: VolatileSettings, deps: Volatile
       }
       if (storeFailures === 0) {
         storeFailures = 1
-        cancelStoreTimer?.()
-        cancelStoreTimer = clock.timer(retryDelay(settings.retry, 1, clock.random()), () => void storeAll())
+        storeLater()
       }
     },
     wake(fingerprint) {
@@ -260,8 +259,11 @@ export function createVolatileReturns(settings: VolatileSettings, deps: Volatile
     },
     report: () => ({ held: held.size, heldBytes, ...counts }),
     async stop() {
-      await storeAll()
       stopping.abort(new Error('the agent stops'))
+      await storing
+      // What is under way may or may not arrive: stored, it is sent once more rather than lost.
+      for (const entry of held) entry.state = 'waiting'
+      await storeAll()
       cancelStoreTimer?.()
       for (const master of masters.values()) master.cancelTimer()
       for (const entry of held) drop(entry, 'the agent stops and the store cannot be written')
