@@ -140,9 +140,11 @@ function settleCall(calls: Map<number, PendingCall>, answered: { id: number; ok:
   call?.reject(Object.assign(new Error(message), { stack }, code === undefined ? {} : { code }))
 }
 
+function write(level: (typeof levels)[number]): (fields: object, message: string) => void {
+  return (fields, message) => send({ kind: 'log', level, message, fields: JSON.stringify(fields) })
+}
+
 function logger(): Logger {
-  const write = (level: (typeof levels)[number]) => (fields: object, message: string) =>
-    send({ kind: 'log', level, message, fields: JSON.stringify(fields) })
   const own: Logger = {
     trace: write('trace'),
     debug: write('debug'),

@@ -1,0 +1,95 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import { systemClock } from '../../../agent/clock.ts'
+import { createFakeClock } from '../../helpers/fake-clock.ts'
+import { createHarness, newJid } from './harness.ts'
+import type { Harness, HarnessOptions } from './harness.ts'
+import { writeFileSync } from 'node:fs'
+
+const open: Harness[] = []
+
+function harness(options: HarnessOptions = {}): Harness {
+  const made = createHarness(options)
+  open.push(made)
+  return made
+}
+
+afterEach(async () => {
+  for (const made of open.splice(0)) await made.close()
+})
+
+const graceMs = 30_000
+
+describe('a stop', () => {
+  test('lets running jobs finish and returns for those that wait', async () => {
+    const made = harness({ settings: { maxRunning: 1 } })
+    const [running, waiting] = [newJid(), newJid()]
+    await made.publish({ fun: 'cmd.run', arg: [`while [ ! -e ${made.directory}/go ]; do sleep 0.01; done; echo done`], jid: running })
+    await made.publish({ fun: 'test.ping', jid: newJid() })
+    await made.publish({ fun: 'cmd.run', arg: ['touch never'], jid: waiting })
+
+    const stopped = made.jobs.stop()
+    expect(await made.returned(waiting)).toMatchObject({ success: false, retcode: 1, return: 'The minion was stopped before this job ran. It was not run.' })
+    writeFileSync(`${made.directory}/go`, '')
+    await stopped
+
+    expect(await made.returned(running)).toMatchObject({ success: true, return: 'done' })
+    expect(made.events).not.toContain(`started ${waiting}`)
+  })
+
+  test('takes no more jobs', async () => {
+    const made = harness()
+    await made.jobs.stop()
+
+    await made.publish({ fun: 'test.ping', jid: newJid() })
+
+    expect(made.events).toEqual([])
+  })
+
+  test('ends what still runs when the grace is over, with a return', async () => {
+    const fake = createFakeClock()
+    const clock = { ...systemClock, timer: (ms: number, callback: () => void) => (ms === graceMs ? fake : systemClock).timer(ms, callback) }
+    const made = harness({ clock, settings: { shutdownGraceMs: graceMs } })
+    const jid = newJid()
+    await made.publish({ fun: 'cmd.run', arg: ['sleep 600'], jid })
+
+    const stopped = made.jobs.stop()
+    await fake.advance(graceMs - 1)
+    expect(made.accepted).toEqual([])
+    await fake.advance(1)
+    await stopped
+
+    expect(await made.returned(jid)).toMatchObject({ success: false, retcode: 1, return: `Job ${jid} (cmd.run) was ended because the minion stopped` })
+    expect(made.runner.processesOf(jid)).toEqual([])
+  })
+
+  test('a second time ends at once', async () => {
+    const made = harness({ settings: { shutdownGraceMs: 3_600_000 } })
+    const jid = newJid()
+    await made.publish({ fun: 'test.sleep', arg: [600], jid })
+
+    const stopped = made.jobs.stop()
+    await Promise.all([stopped, made.jobs.stop()])
+
+    expect(await made.returned(jid)).toMatchObject({ success: false, return: `Job ${jid} (test.sleep) was ended because the minion stopped` })
+  })
+
+  test('resolves only when every return is accepted', async () => {
+    let release = () => {}
+    const held = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    const made = harness({ accept: () => held })
+    await made.publish({ fun: 'test.ping', jid: newJid() })
+    let done = false
+
+    const stopped = made.jobs.stop().then(() => {
+      done = true
+    })
+    await new Promise(setImmediate)
+    expect(done).toBe(false)
+    release()
+    await stopped
+
+    expect(made.accepted).toHaveLength(1)
+  })
+})
