@@ -1,0 +1,128 @@
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer, connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { promisify } from 'node:util'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { ChildProcess } from 'node:child_process'
+import type { AddressInfo } from 'node:net'
+
+/** A stock Salt master in a directory of its own, run from a source tree. */
+export interface StockMaster {
+  readonly root: string
+  readonly publishPort: number
+  readonly requestPort: number
+  start(): Promise<void>
+  stop(): Promise<void>
+  /** Runs one of Salt's own commands against it and gives its standard output. */
+  salt(command: 'salt' | 'salt-key' | 'salt-run', args: string[]): Promise<string>
+  /** The master's log so far. */
+  log(): Promise<string>
+  /** Stops it and removes its directory. */
+  remove(): Promise<void>
+}
+
+export interface StockMasterSettings {
+  /** The directory that holds the `salt` package. */
+  saltTree: string
+  python: string
+  /** More lines of its configuration, YAML. */
+  config?: string[]
+}
+
+const STARTERS = { 'salt-master': 'salt_master', salt: 'salt_main', 'salt-key': 'salt_key', 'salt-run': 'salt_run' } as const
+const START_LIMIT_MS = 60_000
+
+/** Prepares a master on free ports of the loopback interface; it is started with `start`. */
+export async function createStockMaster(settings: StockMasterSettings): Promise<StockMaster> {
+  const root = await mkdtemp(join(tmpdir(), 'stock-master-'))
+  const etc = join(root, 'etc')
+  const [publishPort, requestPort] = [await freePort(), await freePort()]
+  await mkdir(etc)
+  await writeFile(join(etc, 'master'), [
+    `root_dir: ${root}`, 'user: root', 'transport: ws', 'interface: 127.0.0.1', `publish_port: ${publishPort}`, `ret_port: ${requestPort}`,
+    'worker_threads: 2', 'log_level_logfile: info', ...settings.config ?? [],
+  ].join('\n'))
+  const env = { ...process.env, PYTHONPATH: [settings.saltTree, process.env['PYTHONPATH']].filter(Boolean).join(delimiter) }
+  let child: ChildProcess | undefined
+
+  const argumentsOf = (command: keyof typeof STARTERS, args: string[]): string[] => {
+    const argv = JSON.stringify([command, '-c', etc, ...args])
+    return ['-c', `import sys; sys.argv = ${argv}; from salt.scripts import ${STARTERS[command]} as run; run()`]
+  }
+
+  const stop = async (): Promise<void> => {
+    if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
+    const gone = once(child, 'exit')
+    process.kill(child.pid, 'SIGTERM')
+    const late = pause(10_000, 'late', { ref: false })
+    if (await Promise.race([gone, late]) === 'late') process.kill(-child.pid, 'SIGKILL')
+    await gone
+    endGroup(child.pid)
+  }
+
+  return {
+    root,
+    publishPort,
+    requestPort,
+    async start() {
+      child = spawn(settings.python, argumentsOf('salt-master', []), { env, stdio: 'ignore', detached: true })
+      const failed = once(child, 'exit').then(() => {
+        throw new Error('the stock master ended while it was starting')
+      })
+      await Promise.race([Promise.all([listening(publishPort), listening(requestPort)]), failed])
+      failed.catch(() => {})
+    },
+    stop,
+    async salt(command, args) {
+      const { stdout } = await promisify(execFile)(settings.python, argumentsOf(command, args), { env, timeout: 120_000, maxBuffer: 64 * 1024 * 1024 })
+      return stdout
+    },
+    log: () => readFile(join(root, 'var', 'log', 'salt', 'master'), 'utf8'),
+    async remove() {
+      await stop()
+      await rm(root, { recursive: true, force: true, maxRetries: 5 })
+    },
+  }
+}
+
+/** Ends what the master left behind of its own process group. */
+function endGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+async function listening(port: number): Promise<void> {
+  const limit = Date.now() + START_LIMIT_MS
+  while (Date.now() < limit) {
+    if (await connects(port)) return
+    await pause(100)
+  }
+  throw new Error(`the stock master does not listen on port ${port}`)
+}
+
+async function connects(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1')
+  try {
+    await once(socket, 'connect')
+    return true
+  } catch {
+    return false
+  } finally {
+    socket.destroy()
+  }
+}
