@@ -104,7 +104,8 @@ export function makeLocalServer(path: string, handler: LocalHandler, log: Logger
 }
 
 function converse(socket: Socket, handler: LocalHandler, log: Logger): void {
-  let received = ''
+  const received: string[] = []
+  let length = 0
   let leave: (() => void) | undefined
   socket.setEncoding('utf8')
   const reply = (line: LocalReply) => {
@@ -119,10 +120,11 @@ function converse(socket: Socket, handler: LocalHandler, log: Logger): void {
   }
   socket.on('data', (chunk: string) => {
     if (leave) return
-    received += chunk
-    const end = received.indexOf('\n')
-    if (end >= 0) leave = start(received.slice(0, end), handler, reply)
-    else if (received.length > maxRequestBytes) socket.destroy()
+    const end = chunk.indexOf('\n')
+    received.push(end < 0 ? chunk : chunk.slice(0, end))
+    length += chunk.length
+    if (end >= 0) leave = start(received.join(''), handler, reply)
+    else if (length > maxRequestBytes) socket.destroy()
   })
   socket.on('close', () => leave?.())
 }

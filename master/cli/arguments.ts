@@ -1,5 +1,5 @@
 /** Arguments of a function as they are typed on the command line: Salt's rules (utils/args.py), observed case by case. */
-import { type Document, type Node, isAlias, isMap as isYamlMap, isScalar, isSeq, parseDocument } from 'yaml'
+import { type Node, isAlias, isMap as isYamlMap, isScalar, isSeq, parseDocument } from 'yaml'
 import type { Value, ValueObject } from '../../agent/wire/value.ts'
 import { isJid } from '../jid.ts'
 import { resolvePlain } from '../yaml-scalars.ts'
@@ -47,28 +47,35 @@ export function load(source: string): Value {
   const document = parseDocument(source, { version: '1.1', schema: 'failsafe', uniqueKeys: true, logLevel: 'silent' })
   const problem = document.errors[0]
   if (problem) throw problem
-  return toValue(document.contents, document, { nodes: 0 })
+  return toValue(document.contents, { nodes: 0, anchors: new Map() })
 }
 
 const maxNodes = 100_000
 
-function toValue(node: Node | null, document: Document.Parsed, seen: { nodes: number }): Value {
+/** What was read so far: values, aliases unfolded, and the nodes that aliases may name. */
+interface Reading {
+  nodes: number
+  anchors: Map<string, Node>
+}
+
+function toValue(node: Node | null, seen: Reading): Value {
   seen.nodes += 1
   if (seen.nodes > maxNodes) throw new Error('too many values')
   if (node === null) return null
   if (isAlias(node)) {
-    const target = node.resolve(document)
+    const target = seen.anchors.get(node.source)
     if (target === undefined) throw new Error(`unknown alias ${node.source}`)
-    return toValue(target, document, seen)
+    return toValue(target, seen)
   }
+  if ('anchor' in node && typeof node.anchor === 'string') seen.anchors.set(node.anchor, node)
   const tag = node.tag?.replace('tag:yaml.org,2002:', '')
   if (isScalar(node)) return scalar(typeof node.value === 'string' ? node.value : '', node.type === 'PLAIN', tag)
   if (tag !== undefined && !['map', 'seq'].includes(tag)) throw new Error(`unknown tag ${tag}`)
-  if (isSeq(node)) return node.items.map((item) => toValue(item as Node | null, document, seen))
+  if (isSeq(node)) return node.items.map((item) => toValue(item as Node | null, seen))
   if (!isYamlMap(node)) throw new Error('unknown YAML node')
   const pairs = node.items.map(({ key, value }): [Value, Value] => [
-    toValue(key as Node | null, document, seen),
-    toValue(value as Node | null, document, seen),
+    toValue(key as Node | null, seen),
+    toValue(value as Node | null, seen),
   ])
   return makeMap(pairs)
 }

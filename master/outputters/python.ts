@@ -5,6 +5,7 @@ import { Constant, DateTime, type Extension, Float, type Value, entries, isMap }
 export function floatRepr(value: number): string {
   if (Number.isNaN(value)) return 'nan'
   if (!Number.isFinite(value)) return value > 0 ? 'inf' : '-inf'
+  if (Object.is(value, -0)) return '-0.0'
   const [mantissa = '0', exponent = '0'] = value.toExponential().split('e')
   const power = Number(exponent)
   if (power < -4 || power >= 16) {

@@ -84,9 +84,9 @@ describe('publishing', () => {
   test('announces the job on the event bus before it is sent', async () => {
     await collect(ask(publishRequest({ wait: false })))
 
-    const { jid } = await first.nextPublication()
+    const jid = jidOf(await first.nextPublication())
     const tags = running.events.map(({ tag }) => tag)
-    expect(tags.slice(-3)).toEqual([jid, `salt/job/${String(jid)}/new`, `salt/job/${String(jid)}/publish`])
+    expect(tags.slice(-3)).toEqual([jid, `salt/job/${jid}/new`, `salt/job/${jid}/publish`])
   })
 
   test('to nobody is over at once and sends nothing', async () => {
@@ -133,10 +133,10 @@ describe('the job cache', () => {
 
     await giveBack(second, publication, 'late')
 
-    const [shown] = await collect(ask({ cmd: 'jobs', jid: String(publication['jid']) }))
+    const [shown] = await collect(ask({ cmd: 'jobs', jid: jidOf(publication) }))
     expect(resultOf(shown)).toEqual({ web1: 'in time', web2: 'late' })
     const [listed] = await collect(ask({ cmd: 'jobs' }))
-    expect(resultOf(listed)).toMatchObject({ [String(publication['jid'])]: { Function: 'test.ping', Target: '*', User: 'root' } })
+    expect(resultOf(listed)).toMatchObject({ [jidOf(publication)]: { Function: 'test.ping', Target: '*', User: 'root' } })
   })
 
   test('stores what comes twice once', async () => {
@@ -146,7 +146,7 @@ describe('the job cache', () => {
     await giveBack(first, publication, 'one')
     await giveBack(first, publication, 'two')
 
-    const [shown] = await collect(ask({ cmd: 'jobs', jid: String(publication['jid']) }))
+    const [shown] = await collect(ask({ cmd: 'jobs', jid: jidOf(publication) }))
     expect(resultOf(shown)).toEqual({ web1: 'one' })
   })
 
@@ -201,6 +201,12 @@ describe('events over the local socket', () => {
     await events.return(undefined)
   })
 })
+
+function jidOf(publication: ValueObject): string {
+  const jid = publication['jid']
+  if (typeof jid !== 'string') throw new Error('the publication has no job id')
+  return jid
+}
 
 function resultOf(reply: LocalReply | undefined): Value {
   return reply?.type === 'result' ? decode(Buffer.from(reply.data, 'base64')) : null

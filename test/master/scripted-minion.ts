@@ -20,7 +20,7 @@ export function makeIdentity(id: string): Identity {
 
 export interface Connection {
   /** The reply's bytes; null when the master closed instead. */
-  send(bytes: Uint8Array): Promise<Buffer | null>
+  send(request: Uint8Array): Promise<Buffer | null>
   /** Resolves with the next frame the other side pushes; null when it closed. */
   next(): Promise<Buffer | null>
   socket: WebSocket
@@ -56,8 +56,8 @@ export async function openConnection(port: number): Promise<Connection> {
     })
   return {
     next,
-    send(bytes) {
-      socket.send(new Uint8Array(bytes))
+    send(request) {
+      socket.send(new Uint8Array(request))
       return next()
     },
     socket,

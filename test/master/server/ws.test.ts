@@ -96,7 +96,7 @@ describe('the publish server', () => {
     const { port } = await publishServer({ maxClients: 1 })
     await connection(port)
 
-    await expect(openConnection(port)).rejects.toThrow()
+    await expect(openConnection(port)).rejects.toThrow('the connection failed')
     expect(logged.at(-1)?.message).toBe('too many connections, one is refused')
   })
 
@@ -196,7 +196,7 @@ describe('the request server', () => {
 
     expect(await stranger.next()).toBeNull()
     expect(server.connectedMinions()).toEqual(new Set(['web1', 'web2']))
-    await expect(openConnection(port)).rejects.toThrow()
+    await expect(openConnection(port)).rejects.toThrow('the connection failed')
   })
 
   test('closes connections that speak no WebSocket', async () => {

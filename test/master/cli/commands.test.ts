@@ -1,0 +1,210 @@
+/** The commands as an operator runs them: child processes against a running master with scripted minions. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { packageRoot } from '../../../agent/entry-points.ts'
+import { get, type Value, type ValueObject } from '../../../agent/wire/value.ts'
+import { openKeyStore, type KeyStore } from '../../../master/keys.ts'
+import { logIn, makeIdentity, type Session } from '../scripted-minion.ts'
+import { removeRoot } from '../test-master.ts'
+
+let root: string
+let keys: KeyStore
+let stop: () => Promise<number | null>
+let minion: Session
+
+beforeAll(async () => {
+  root = mkdtempSync(join(tmpdir(), 'bc-'))
+  const options = ['root_dir: ' + root, 'pki_dir: pki', 'cachedir: cache', 'sock_dir: run', 'interface: 127.0.0.1', 'publish_port: 0', 'ret_port: 0', 'auto_acept: true']
+  writeFileSync(join(root, 'master'), `${options.join('\n')}\n`)
+  mkdirSync(join(root, 'master.d'))
+  writeFileSync(join(root, 'master.d', 'times.conf'), 'timeout: 0.2\ngather_job_timeout: 0.2\n')
+  const ports = await startMaster()
+  keys = openKeyStore(join(root, 'pki'))
+  const identity = makeIdentity('web1')
+  keys.write('web1', 'accepted', identity.pub)
+  minion = await logIn(identity, ports, readFileSync(join(root, 'pki', 'master.pub'), 'utf8'))
+  answerJobs().catch(() => {})
+})
+
+afterAll(async () => {
+  minion.close()
+  const code = await stop()
+  removeRoot(root)
+  if (code !== 0) throw new Error(`the master ended with ${code}`)
+})
+
+async function startMaster(): Promise<{ publish: number; request: number }> {
+  const child = spawn(process.execPath, [join(packageRoot, 'bin/brine'), 'master', '-c', root, '-l', 'info'], { stdio: ['ignore', 'pipe', 'pipe'] })
+  stop = async () => {
+    child.kill('SIGTERM')
+    if (child.exitCode === null) await once(child, 'exit')
+    return child.exitCode
+  }
+  let errors = ''
+  child.stderr.on('data', (chunk) => (errors += String(chunk)))
+  for await (const chunk of child.stdout) {
+    const found = /publishing on (\d+), answering on (\d+)/.exec(String(chunk))
+    if (!found) continue
+    expect(errors).toContain('"option":"auto_acept"')
+    return { publish: Number(found[1]), request: Number(found[2]) }
+  }
+  throw new Error(`the master did not start: ${errors}`)
+}
+
+/** Answers each job as its function's name says. */
+async function answerJobs(): Promise<void> {
+  for (;;) {
+    const { jid, fun, arg } = await minion.nextPublication()
+    const answers: Record<string, ValueObject> = {
+      'test.ping': { return: true },
+      'test.echo': { return: Array.isArray(arg) ? (arg[0] ?? null) : null },
+      'test.fail': { return: 'no', retcode: 3, success: false },
+      'test.multi': { return: { a: 1 }, retcode: { a: 0, b: 2 } },
+      'sys.doc': { return: { 'test.ping': 'Says it is there.', 'cmd.run': 'Runs it.' } },
+      'saltutil.running': { return: [{ jid: '20260102030405060708', fun: 'cmd.run', arg: ['x'], tgt: '*', tgt_type: 'glob', user: 'root', pid: 7 }] },
+    }
+    const answer = answers[typeof fun === 'string' ? fun : '']
+    if (answer) await minion.ask({ cmd: '_return', jid: jid ?? '', fun: fun ?? '', fun_args: arg ?? [], retcode: 0, success: true, ...answer })
+  }
+}
+
+interface Outcome {
+  code: number | null
+  out: string
+  err: string
+}
+
+async function brine(...args: string[]): Promise<Outcome> {
+  return brineWith('', ...args)
+}
+
+async function brineWith(input: string, ...args: string[]): Promise<Outcome> {
+  const [name = '', ...rest] = args
+  const directory = rest.includes('-c') ? [] : ['-c', root]
+  const child = spawn(process.execPath, [join(packageRoot, 'bin/brine'), name, ...directory, ...rest], { stdio: 'pipe' })
+  let out = ''
+  let err = ''
+  child.stdout.on('data', (chunk) => (out += String(chunk)))
+  child.stderr.on('data', (chunk) => (err += String(chunk)))
+  child.stdin.end(input)
+  await once(child, 'close')
+  return { code: child.exitCode, out, err }
+}
+
+describe('brine cmd', () => {
+  test('prints each return and exits with 0', async () => {
+    expect(await brine('cmd', '*', 'test.ping')).toEqual({ code: 0, out: 'web1:\n    True\n', err: '' })
+  })
+
+  test('passes typed arguments, also negative ones and those behind --', async () => {
+    expect((await brine('cmd', 'web1', 'test.echo', '{a: [1.0, yes]}', '--out', 'raw')).out).toBe("{'web1': {'a': [1.0, True]}}\n")
+    expect((await brine('cmd', 'web1', 'test.echo', '-3', '--out=txt')).out).toBe('web1: -3\n')
+    expect((await brine('cmd', '--out', 'txt', 'web1', 'test.echo', '--', '--force')).out).toBe('web1: --force\n')
+  })
+
+  test('exits with 1 when a minion failed, also one function of several', async () => {
+    const failed = { code: 1, err: 'ERROR: Minions returned with non-zero exit code\n' }
+
+    expect(await brine('cmd', '*', 'test.fail')).toMatchObject(failed)
+    expect(await brine('cmd', '*', 'test.multi', '--out', 'quiet')).toEqual({ ...failed, out: '' })
+  })
+
+  test('exits with 1 and says so when a minion did not return', async () => {
+    const { code, out } = await brine('cmd', '*', 'test.silent')
+
+    expect(code).toBe(1)
+    expect(out).toContain('web1:\n    Minion did not return. [No response]\n')
+    expect(out).toMatch(/brine jobs show \d{20}\n$/)
+  })
+
+  test('exits with 2 when nobody is targeted', async () => {
+    expect(await brine('cmd', 'nobody', 'test.ping')).toEqual({
+      code: 2,
+      out: 'No minions matched the target. No command was sent, no jid was assigned.\n',
+      err: 'ERROR: No return received\n',
+    })
+  })
+
+  test('with --static prints one document, with --force-color colours in a pipe', async () => {
+    expect(JSON.parse((await brine('cmd', '*', 'test.ping', '--static', '--out', 'json')).out)).toEqual({ web1: true })
+    expect((await brine('cmd', '*', 'test.ping', '--force-color')).out).toContain('\x1b[0;36mweb1\x1b[0;0m:')
+  })
+
+  test('prints documentation per function', async () => {
+    expect((await brine('cmd', '*', 'sys.doc')).out).toBe('cmd.run:\nRuns it.\n\ntest.ping:\nSays it is there.\n\n')
+  })
+
+  test('with --async prints the job id, under which the return is found later', async () => {
+    const { out, code } = await brine('cmd', '*', 'test.ping', '--async', '--metadata', '{why: test}')
+    const jid = /job ID: (\d{20})\n$/.exec(out)?.[1] ?? ''
+
+    expect(code).toBe(0)
+    await brine('cmd', '*', 'test.ping')
+    expect(await brine('jobs', 'show', jid, '--out', 'txt')).toEqual({ code: 0, out: 'web1: True\n', err: '' })
+    const listed = JSON.parse((await brine('jobs', 'list', '--out', 'json')).out) as Value
+    expect(get(listed, jid)).toMatchObject({ Function: 'test.ping', Metadata: { why: 'test' }, Target: '*', 'Target-type': 'glob' })
+  })
+
+  test.each([
+    [['--return_config', 'x', '--return-kwargs', '{a: 1}', '--no_color'], 0],
+    [['--no-such-option'], 64],
+    [['-G', '-L'], 64],
+  ])('with %j exits with %i', async (options, code) => {
+    expect((await brine('cmd', '*', 'test.ping', ...options)).code).toBe(code)
+  })
+})
+
+describe('brine jobs', () => {
+  test('active groups what minions run by job', async () => {
+    const { out } = await brine('jobs', 'active', '--out', 'json')
+
+    expect(JSON.parse(out)).toEqual({
+      '20260102030405060708': {
+        Function: 'cmd.run', Arguments: ['x'], Target: '*', 'Target-type': 'glob', User: 'root', StartTime: '2026, Jan 02 03:04:05.060708',
+        Returned: [], Running: [{ web1: 7 }],
+      },
+    })
+  })
+
+  test('show says when a job is not known', async () => {
+    expect(await brine('jobs', 'show', '20990102030405060708')).toMatchObject({ code: 2, out: '', err: 'brine: job 20990102030405060708 is not known here\n' })
+  })
+})
+
+describe('brine key', () => {
+  const stranger = makeIdentity('web2')
+
+  test('lists, shows fingerprints, accepts after asking, and deletes', async () => {
+    keys.write('web2', 'pending', stranger.pub)
+    expect((await brine('key', 'list')).out).toBe('Accepted Keys:\nweb1\nDenied Keys:\nUnaccepted Keys:\nweb2\nRejected Keys:\n')
+    expect((await brine('key', 'finger', 'web2')).out).toMatch(/^Unaccepted Keys:\n {4}-{10}\n {4}web2:\n {8}([0-9a-f]{2}:){31}[0-9a-f]{2}\n$/)
+
+    expect((await brineWith('n\n', 'key', 'accept', 'web2')).out).toContain('The following keys are going to be accepted:\n  web2\n')
+    expect(keys.list('pending')).toEqual(['web2'])
+    expect((await brineWith('y\n', 'key', 'accept', 'web*')).out).toContain('Key for minion web2 accepted.')
+    expect(keys.list('accepted')).toEqual(['web1', 'web2'])
+
+    expect((await brine('key', 'delete', 'web2', '-y')).code).toBe(0)
+    expect(keys.list('accepted')).toEqual(['web1'])
+  })
+
+  test('leaves accepted keys alone when rejecting, unless told', async () => {
+    expect(await brine('key', 'reject', 'web1', '-y')).toMatchObject({ code: 1, err: expect.stringContaining('does not match') as string })
+    expect(keys.list('accepted')).toEqual(['web1'])
+  })
+
+  test('works without a master', async () => {
+    const other = mkdtempSync(join(tmpdir(), 'bd-'))
+    writeFileSync(join(other, 'master'), `root_dir: ${other}\npki_dir: pki\nsock_dir: run\n`)
+    openKeyStore(join(other, 'pki')).write('web9', 'pending', stranger.pub)
+
+    expect(await brine('key', '-c', other, 'accept', '--all', '-y')).toMatchObject({ code: 0 })
+    expect(openKeyStore(join(other, 'pki')).list('accepted')).toEqual(['web9'])
+    expect(await brine('cmd', '-c', other, '*', 'test.ping')).toMatchObject({ code: 2, err: expect.stringContaining('no master listens on') as string })
+    removeRoot(other)
+  })
+})
