@@ -15,7 +15,7 @@ import { createSite, waitFor, type Service, type Site } from '../lib/site.ts'
 import { median, mib, ms, percentile, rate, type Row } from './figures.ts'
 import { bareNode, familyPss, pssOf } from './processes.ts'
 
-const minionYaml = () => 'log_level: error\ndelivery: { drain_rate: 100000, drain_burst: 1000 }'
+const minionYaml = () => 'delivery: { drain_rate: 100000, drain_burst: 1000 }'
 
 async function statusOf(site: Site, minion: Service): Promise<AgentStatus> {
   return (await site.ask(minion, 'status')) as AgentStatus
@@ -26,7 +26,7 @@ async function ready(site: Site, minion: Service): Promise<void> {
 }
 
 async function startSite(): Promise<{ site: Site; minion: Service }> {
-  const site = await createSite({ minionIds: ['m1'], minionYaml, masterYaml: 'auto_accept: true' })
+  const site = await createSite({ minionIds: ['m1'], minionYaml, masterYaml: 'auto_accept: true', logLevel: 'error' })
   const [minion] = site.minions
   if (minion === undefined) throw new Error('no minion')
   site.master.start()

@@ -36,6 +36,8 @@ export interface SiteSettings {
   /** YAML appended to each minion's configuration. */
   minionYaml?: (id: string, directory: string) => string
   masterYaml?: string
+  /** Of master and minions; `info` by default. */
+  logLevel?: string
   /** Keep the directory for a look at it. */
   keep?: boolean
 }
@@ -92,7 +94,7 @@ export async function createSite(settings: SiteSettings): Promise<Site> {
       'interface: 127.0.0.1',
       `publish_port: ${publishPort}`,
       `ret_port: ${requestPort}`,
-      'log_level: info',
+      `log_level: ${settings.logLevel ?? 'info'}`,
       settings.masterYaml ?? '',
     ].join('\n'),
   )
@@ -110,7 +112,7 @@ export async function createSite(settings: SiteSettings): Promise<Site> {
         `master_port: ${requestPort}`,
         `publish_port: ${publishPort}`,
         'acceptance_wait_time: 1',
-        'log_level: info',
+        `log_level: ${settings.logLevel ?? 'info'}`,
         settings.minionYaml?.(id, directory) ?? '',
       ].join('\n'),
     )
