@@ -28,9 +28,9 @@ export interface LogSettings {
 export interface LogOutput {
   log: Logger
   /** Opens the log file again under its name, after it was rotated away. */
-  reopen(): void
+  reopen: () => void
   /** Writes what is held back and closes the file. */
-  close(): void
+  close: () => void
 }
 
 const PINO_LEVEL = {

@@ -1,4 +1,3 @@
-import { parse as parsePath } from 'node:path'
 import type { Argv, ArgumentsCamelCase, CommandModule } from 'yargs'
 import { parseDuration } from '../../config/units.ts'
 import { CliError, EXIT } from './exit-codes.ts'
@@ -51,11 +50,10 @@ function listCommand(): CommandModule<unknown, Arguments & FilterArguments> {
     command: 'list',
     describe: 'List queued and dead deliveries',
     builder: (yargs) => withFilter(withJson(withConfig(yargs))),
-    handler: (args) =>
-      ask(args, async (outbox) => {
-        const rows = await outbox('outbox.list', { limit: 100, ...filterOf(args) })
-        print(args, rows, (value) => renderList(value as DeliveryView[], Date.now()))
-      }),
+    async handler(args) {
+      const filter = { limit: 100, ...filterOf(args) }
+      await ask(args, async (outbox) => print(args, await outbox('outbox.list', filter), (value) => renderList(value as DeliveryView[], Date.now())))
+    },
   }
 }
 
@@ -86,13 +84,14 @@ function changeCommand(action: 'retry' | 'purge'): CommandModule<unknown, Argume
       const common = withFilter(withJson(withConfig(yargs))).option('all', { type: 'boolean', default: false, describe: 'All deliveries' })
       return action === 'purge' ? common : common.option('to', { type: 'string', requiresArg: true, describe: 'Move them to this destination' })
     },
-    handler: (args) =>
-      ask(args, async (outbox) => {
-        const filter = filterOf(args)
-        if (Object.keys(filter).length === 0 && !args.all) throw new CliError(`say which to ${action}, or --all`, EXIT.usage)
+    async handler(args) {
+      const filter = filterOf(args)
+      if (Object.keys(filter).length === 0 && !args.all) throw new CliError(`say which to ${action}, or --all`, EXIT.usage)
+      await ask(args, async (outbox) => {
         const done = (await outbox(`outbox.${action}`, { filter, ...(args.to !== undefined && { to: args.to }) })) as { count: number }
-        print(args, done, () => [`${done.count} ${done.count === 1 ? 'delivery' : 'deliveries'} ${action === 'retry' ? 'due now' : 'purged'}`])
-      }),
+        print(args, done, () => [`${deliveries(done.count)} ${action === 'retry' ? 'due now' : 'purged'}`])
+      })
+    },
   }
 }
 
@@ -102,12 +101,18 @@ function exportCommand(): CommandModule<unknown, Arguments & FilterArguments & {
     describe: 'Write deliveries with their returns to a file, one JSON map a line',
     builder: (yargs) =>
       withFilter(withJson(withConfig(yargs))).positional('file', { type: 'string', demandOption: true, describe: 'A new file, made for you alone (0600)' }),
-    handler: (args) =>
-      ask(args, async (outbox) => {
-        const count = await exportDeliveries(outbox, filterOf(args), args.file)
-        print(args, { count, file: args.file }, () => [`${count} ${count === 1 ? 'delivery' : 'deliveries'} in ${parsePath(args.file).base}`])
-      }),
+    async handler(args) {
+      const filter = filterOf(args)
+      await ask(args, async (outbox) => {
+        const count = await exportDeliveries(outbox, filter, args.file)
+        print(args, { count, file: args.file }, () => [`${deliveries(count)} in ${args.file}`])
+      })
+    },
   }
+}
+
+function deliveries(count: number): string {
+  return `${count} ${count === 1 ? 'delivery' : 'deliveries'}`
 }
 
 function withJson<T>(yargs: Argv<T>): Argv<T & { json: boolean }> {

@@ -1,0 +1,153 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { type ControlServer, createControlServer } from '../../../agent/control/server.ts'
+import { silentLogger } from '../../../agent/log.ts'
+import { runBrine } from '../../helpers/brine.ts'
+
+let root: string
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'brine-cli-'))
+})
+
+afterEach(() => {
+  rmSync(root, { recursive: true, force: true })
+})
+
+function configure(text: string): void {
+  mkdirSync(join(root, 'etc', 'brine'), { recursive: true })
+  writeFileSync(join(root, 'etc', 'brine', 'minion'), text)
+}
+
+describe('the command line', () => {
+  test('--version and --help work', async () => {
+    const [version, help] = await Promise.all([runBrine(['--version']), runBrine(['--help'])])
+
+    expect(version).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) })
+    expect(help.code).toBe(0)
+    for (const name of ['minion', 'status', 'outbox', 'config', 'master', 'key', 'cmd', 'jobs']) expect(help.stdout).toContain(`brine ${name} `)
+  })
+
+  // None of these gets as far as reading a configuration.
+  test.concurrent.each<[string[], RegExp]>([
+    [[], /Name a command/],
+    [['outbx'], /Did you mean outbox\?/],
+    [['outbox', 'status', '--bogus'], /Unknown argument: bogus/],
+    [['outbox', 'purge'], /say which to purge, or --all/],
+    [['outbox', 'list', '--before', 'yesterday-ish'], /--before: write an age/],
+  ])('%j is a usage error', async (args, message) => {
+    const run = await runBrine(args)
+
+    expect(run.stderr).toMatch(message)
+    expect(run.stderr).not.toMatch(/\n\s+at /)
+    expect(run.code).toBe(64)
+  })
+
+  test('an option with a value may stand before the command', async () => {
+    configure('id: x\n')
+
+    const run = await runBrine(['-c', join(root, 'etc', 'brine'), 'config', 'check'])
+
+    expect(run).toMatchObject({ code: 0, stdout: 'the configuration is good\n' })
+  })
+})
+
+describe('brine config', () => {
+  test('check prints every problem with file, line and column', async () => {
+    configure('master: m\nmastr: x\noutbox: {dirr: /x}\n')
+    const file = join(root, 'etc', 'brine', 'minion')
+
+    const run = await runBrine(['config', 'check', '--root-dir', root])
+
+    expect(run.code).toBe(1)
+    expect(run.stdout.split('\n')).toEqual([
+      `${file}:3:10: error: outbox.dirr: unknown option; did you mean dir?`,
+      `${file}:2:1: warning: mastr: unknown option; did you mean master?`,
+      '1 error, 1 warning',
+      '',
+    ])
+  })
+
+  test('--strict makes warnings errors, and --json gives them to programs', async () => {
+    configure('mastr: x\n')
+
+    const [plain, strict] = await Promise.all([
+      runBrine(['config', 'check', '--root-dir', root]),
+      runBrine(['config', 'check', '--strict', '--json', '--root-dir', root]),
+    ])
+
+    expect(plain.code).toBe(0)
+    expect(strict.code).toBe(1)
+    expect(JSON.parse(strict.stdout)).toMatchObject([{ severity: 'error', option: 'mastr', source: { kind: 'file', line: 1, column: 1 } }])
+  })
+
+  test('the maps of returners that exist are no unknown options', async () => {
+    mkdirSync(join(root, 'etc', 'brine', 'returners'), { recursive: true })
+    writeFileSync(join(root, 'etc', 'brine', 'returners', 'my_site.ts'), '')
+    configure('sqlite3: {database: /x}\nmy_site: {host: y}\nnot_there: {host: z}\n')
+
+    const run = await runBrine(['config', 'check', '--root-dir', root])
+
+    expect(run.stdout).toMatch(/^\S+:3:1: warning: not_there: unknown option\n0 errors, 1 warning\n$/)
+  })
+
+  test('show tells values with their sources, secrets as ***', async () => {
+    configure('master: m\nreturner.http.password: hunter2\nhttp: {token: hunter2, url: "http://x"}\n')
+
+    const run = await runBrine(['config', 'show', '--root-dir', root], { BRINE_KEYSIZE: '4096' })
+
+    expect(run.code).toBe(0)
+    expect(run.stdout).not.toContain('hunter2')
+    expect(run.stdout).toContain(`master: ["m"]  # ${join(root, 'etc/brine/minion')}:1:9\n`)
+    expect(run.stdout).toContain('keysize: 4096  # environment BRINE_KEYSIZE\n')
+    expect(run.stdout).toContain(`outbox.dir: "${root}/var/lib/brine/minion"  # default\n`)
+    expect(run.stdout).toMatch(/returner\.http\.password: "\*\*\*"[^]*http\.token: "\*\*\*"/)
+  })
+
+  test('a bad configuration stops the minion with exit code 78', async () => {
+    configure('log_level: loud\n')
+
+    const run = await runBrine(['minion', '--root-dir', root])
+
+    expect(run.code).toBe(78)
+    expect(run.stderr).toMatch(/minion:1:12: error: log_level: "loud" must be one of/)
+  })
+})
+
+describe('brine status', () => {
+  let server: ControlServer | undefined
+
+  afterEach(async () => {
+    await server?.stop()
+    server = undefined
+  })
+
+  test('without an agent it says so and fails with 69', async () => {
+    const run = await runBrine(['status', '--root-dir', root])
+
+    expect(run).toMatchObject({ code: 69, stderr: `brine: no agent answers on ${root}/run/brine/minion/control.sock\n` })
+  })
+
+  test('shows what the agent tells, in at most 80 columns and without control characters', async () => {
+    const lastError = `connection refused \u001B[31m${'x'.repeat(200)}`
+    const status = {
+      id: 'web1', version: '1.2.3', pid: 42, uptimeMs: 7_300_000,
+      masters: [{ master: 'salt:4506', state: 'connected', fingerprint: 'aa:bb', lastError: null }],
+      lanes: [{ destination: 'sqlite3', state: 'down', queued: 12, dead: 1, inFlight: 0, nextAttemptAt: null, lastError }],
+      jobs: { running: 1, waiting: 2 },
+      storeUnavailable: null,
+    }
+    const socket = join(root, 'run', 'brine', 'minion', 'control.sock')
+    server = createControlServer({ path: socket, methods: { status: async () => status }, log: silentLogger, mayRemoveStale: true })
+    await server.start()
+
+    const [people, programs] = await Promise.all([runBrine(['status', '--root-dir', root]), runBrine(['status', '--json', '--root-dir', root])])
+
+    expect(people.stdout).toMatch(/minion {2}web1, brine 1\.2\.3, process 42, up 2h\njobs {4}1 running, 2 waiting\n[^]*salt:4506 +connected[^]*sqlite3 +down +12 +1 +- +connection refused/)
+    expect(Math.max(...people.stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80)
+    expect(people.stdout).not.toContain('\u001B')
+    expect(JSON.parse(programs.stdout)).toEqual(status)
+  })
+})
