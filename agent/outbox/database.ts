@@ -1,8 +1,8 @@
 import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
-import { OutboxRefusedError, codeOf, faultOf, reasonOf } from './faults.ts'
-import { migrate } from './schema.ts'
+import { DamagedStoreError, OutboxRefusedError, codeOf, faultOf, reasonOf } from './faults.ts'
+import { identify, migrate } from './schema.ts'
 
 /** Returns of a few KiB fill pages of this size better than 4096; docs/decisions/store-pages-and-wal.md has the numbers. */
 export const pageSize = 8192
@@ -43,7 +43,7 @@ export function readFacts(database: Database.Database): ConnectionFacts {
 
 /**
  * Compares what is in force with what the promises need.
- * @throws OutboxRefusedError naming the first difference.
+ * @throws OutboxRefusedError naming the first difference; DamagedStoreError when the file itself is not as ours are.
  */
 export function checkFacts(facts: ConnectionFacts): void {
   if (!isAtLeast(facts.version, oldestVersion)) {
@@ -55,13 +55,14 @@ export function checkFacts(facts: ConnectionFacts): void {
     ['journal_mode', facts.journalMode, 'wal'],
     ['synchronous', facts.synchronous, 2],
     ['locking_mode', facts.lockingMode, 'exclusive'],
-    ['auto_vacuum', facts.autoVacuum, 2],
   ] as const
   for (const [pragma, is, asked] of expected) {
     if (is !== asked) {
       throw new OutboxRefusedError(`SQLite has ${pragma} ${String(is)} where ${asked} was asked; is the file system fit for a database?`)
     }
   }
+  // That one is in the file's header since its first byte: no file of ours has another.
+  if (facts.autoVacuum !== 2) throw new DamagedStoreError(`the file has auto_vacuum ${String(facts.autoVacuum)}, not 2`)
 }
 
 /**
@@ -90,8 +91,9 @@ export function openDatabase(path: string, read: typeof readFacts = readFacts): 
   chmodSync(path, 0o600)
   const database = new Database(path, { timeout: 0 })
   try {
-    // The order matters: the first access fixes locking and page size, the first write auto_vacuum.
+    // The order matters: locking before the first access, page size and auto_vacuum before the first write.
     database.pragma('locking_mode = EXCLUSIVE')
+    const version = identify(database)
     database.pragma(`page_size = ${pageSize}`)
     database.pragma('auto_vacuum = INCREMENTAL')
     database.pragma('journal_mode = WAL')
@@ -103,7 +105,7 @@ export function openDatabase(path: string, read: typeof readFacts = readFacts): 
     database.pragma('cell_size_check = ON')
     database.pragma('trusted_schema = OFF')
     checkFacts(read(database))
-    migrate(database)
+    migrate(database, version)
     if (isNew) syncDirectory(dirname(path))
     return database
   } catch (error) {

@@ -81,10 +81,10 @@ const steps: readonly string[] = [
 export const schemaVersion = steps.length
 
 /**
- * Brings the tables to this program's version, in one transaction.
+ * Reads whose file this is, changing nothing; gives its schema version, 0 for an empty file.
  * @throws OutboxRefusedError for a store of a newer program; DamagedStoreError for a file that is not ours.
  */
-export function migrate(database: Database): void {
+export function identify(database: Database): number {
   const version = Number(database.pragma('user_version', { simple: true }))
   const owner = Number(database.pragma('application_id', { simple: true }))
   const tables = Number(database.prepare('SELECT count(*) FROM sqlite_schema').pluck().get())
@@ -99,6 +99,11 @@ export function migrate(database: Database): void {
   if (version < 0 || version > schemaVersion || (version === 0) !== (tables === 0)) {
     throw new DamagedStoreError(`the file claims schema version ${version} with ${tables} objects`)
   }
+  return version
+}
+
+/** Brings the tables from a version to this program's, in one transaction. */
+export function migrate(database: Database, version = 0): void {
   if (version === schemaVersion) return
   database.transaction(() => {
     for (const step of steps.slice(version)) database.exec(step)

@@ -80,9 +80,11 @@ export function createToy(limits: { perDestination: number; overall: number }): 
     bookOf(destination).queued += 1
   }
 
+  /** In the order of returns, and of the destinations' first appearance. */
   function matching(filter: DeliveryFilter): [ToyReturn, ToyDelivery][] {
     return inOrder().flatMap((ret) =>
-      [...ret.deliveries.values()]
+      [...books.keys()]
+        .flatMap((name) => ret.deliveries.get(name) ?? [])
         .filter((one) => filter.destination === undefined || one.destination === filter.destination)
         .filter((one) => filter.state === undefined || (one.state === 'dead') === (filter.state === 'dead'))
         .filter(() => filter.jid === undefined || ret.jid === filter.jid)
