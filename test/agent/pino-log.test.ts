@@ -16,10 +16,11 @@ afterEach(() => {
   rmSync(directory, { recursive: true, force: true })
 })
 
+function onError(error: Error): never {
+  throw error
+}
+
 function open(settings: Partial<LogSettings> = {}) {
-  const onError = (error: Error): never => {
-    throw error
-  }
   return createLogger({ level: 'all', format: 'json', output, isTerminal: false, colour: false, journal: false, onError, ...settings })
 }
 

@@ -50,6 +50,17 @@ async function exchange(bytes: string): Promise<string> {
   return Buffer.concat(chunks).toString()
 }
 
+/** A process that listens and is killed: what kill -9 leaves of an agent. */
+async function leaveStaleSocket(): Promise<void> {
+  mkdirSync(join(directory, 'run'))
+  const program = join(directory, 'listen.mjs')
+  writeFileSync(program, "import { createServer } from 'node:net'\ncreateServer().listen(process.argv[2], () => process.send('ready'))\n")
+  const child = fork(program, [path])
+  await once(child, 'message')
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+}
+
 describe('calls', () => {
   test('a result comes back as it was given', async () => {
     await start()
@@ -178,17 +189,6 @@ describe('the socket', () => {
 
     expect(await callControl(path, 'echo', 1)).toBe(1)
   })
-
-  /** A process that listens and is killed: what kill -9 leaves of an agent. */
-  async function leaveStaleSocket(): Promise<void> {
-    mkdirSync(join(directory, 'run'))
-    const program = join(directory, 'listen.mjs')
-    writeFileSync(program, "import { createServer } from 'node:net'\ncreateServer().listen(process.argv[2], () => process.send('ready'))\n")
-    const child = fork(program, [path])
-    await once(child, 'message')
-    child.kill('SIGKILL')
-    await once(child, 'exit')
-  }
 
   test('a server that closes without an answer is told', async () => {
     mkdirSync(join(directory, 'run'))

@@ -19,8 +19,10 @@ function sendOne(drain: DrainRate, waiting: Record<Queue, number>, maxBatch: num
 }
 
 describe('the drain rate', () => {
-  it('sends fresh returns first', () => {
-    const drain = createDrainRate({ perSecond: 1000, burst: 100 }, createFakeClock())
+  it('sends fresh returns first', async () => {
+    const clock = createFakeClock()
+    const drain = createDrainRate({ perSecond: 1000, burst: 100 }, clock)
+    await clock.advance(1000)
 
     expect(sendOne(drain, { fresh: 1, backlog: 100 }, 10)).toEqual({ queue: 'fresh', count: 1 })
   })

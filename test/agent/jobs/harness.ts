@@ -49,14 +49,14 @@ export interface Harness {
   answered: { ret: JobReturn; master: string }[]
   logs: LogLine[]
   /** Publishes to this minion. */
-  publish(fields: ValueObject): Promise<void>
+  publish: (fields: ValueObject) => Promise<void>
   /** Publishes and waits for the accepted return. */
-  run(fun: string, arg?: unknown[], fields?: Record<string, unknown>): Promise<JobReturn>
+  run: (fun: string, arg?: unknown[], fields?: Record<string, unknown>) => Promise<JobReturn>
   /** Waits for the accepted return of a job. */
-  returned(jid: string): Promise<JobReturn>
+  returned: (jid: string) => Promise<JobReturn>
   /** Asks a question and waits for its answer. */
-  ask(fun: string, arg?: unknown[]): Promise<JobReturn>
-  close(): Promise<void>
+  ask: (fun: string, arg?: unknown[]) => Promise<JobReturn>
+  close: () => Promise<void>
 }
 
 export interface HarnessOptions {

@@ -37,10 +37,7 @@ describe('one job', () => {
   })
 
   test('does not wait or run before its received row is durable', async () => {
-    let store = () => {}
-    const stored = new Promise<void>((resolve) => {
-      store = resolve
-    })
+    const { promise: stored, resolve: store } = Promise.withResolvers<void>()
     const { publish, returned, jobs, events } = harness({ ledger: { receive: () => stored.then(() => 'new' as const) } })
     const jid = newJid()
 
@@ -56,10 +53,7 @@ describe('one job', () => {
   })
 
   test('does not run before its started row is durable', async () => {
-    let store = () => {}
-    const stored = new Promise<void>((resolve) => {
-      store = resolve
-    })
+    const { promise: stored, resolve: store } = Promise.withResolvers<void>()
     const { publish, returned, directory, ask } = harness({ ledger: { start: () => stored } })
     const jid = newJid()
     const { existsSync } = await import('node:fs')
@@ -235,9 +229,11 @@ describe('a question about jobs', () => {
   })
 })
 
-describe('a store that cannot be written', () => {
-  const down = () => Promise.reject(new StoreUnavailableError('disk full'))
+function down(): Promise<never> {
+  return Promise.reject(new StoreUnavailableError('disk full'))
+}
 
+describe('a store that cannot be written', () => {
   test('lets jobs run, by default', async () => {
     const { run } = harness({ ledger: { receive: down } })
 

@@ -74,22 +74,14 @@ describe('a stop', () => {
   })
 
   test('resolves only when every return is accepted', async () => {
-    let release = () => {}
-    const held = new Promise<void>((resolve) => {
-      release = resolve
-    })
+    const { promise: held, resolve: release } = Promise.withResolvers<void>()
     const made = harness({ accept: () => held })
     await made.publish({ fun: 'test.ping', jid: newJid() })
-    let done = false
+    const stopped = made.jobs.stop()
 
-    const stopped = made.jobs.stop().then(() => {
-      done = true
-    })
-    await new Promise(setImmediate)
-    expect(done).toBe(false)
+    expect(await Promise.race([stopped.then(() => 'stopped'), new Promise(setImmediate).then(() => 'not yet')])).toBe('not yet')
     release()
     await stopped
-
     expect(made.accepted).toHaveLength(1)
   })
 })
