@@ -7,6 +7,7 @@ import type { Logger } from '../log.ts'
 import type { DestinationRef } from '../outbox/port.ts'
 import { childProgram } from './child-process.ts'
 import { createDestination, destinationRef, readSpec, type ReturnerSpec } from './destination.ts'
+import type { Description } from './definition.ts'
 import { cleanEnvironment } from './environment.ts'
 import { operatorFailure } from './failure.ts'
 import { createInlineRunner } from './inline-runner.ts'
@@ -14,6 +15,7 @@ import { endLeftovers } from './leftovers.ts'
 import { createLibrary, type Library, type LibraryEntry, type ReturnerListing } from './library.ts'
 import { type OptionsRequest, type Prepared, prepareOptions } from './prepare.ts'
 import { createProcessRunner } from './process-runner.ts'
+import type { LoadSpec } from './protocol.ts'
 import { createRenewableRunner, type RenewableRunner } from './renewable-runner.ts'
 import { nothing, type RunnerLimits } from './runner.ts'
 import type { SourceSettings } from './sources.ts'
@@ -145,12 +147,14 @@ function usable(library: Library, name: string): LibraryEntry {
 }
 
 async function prepareNow(library: Library, spec: ReturnerSpec, settings: ReturnerHostSettings, deps: ReturnerHostDeps): Promise<Prepared> {
-  const entry = await library.describe(spec.returner)
+  const options = (load: LoadSpec, description: Description) => prepareOptions(load, description, spec, deps.config(), settings.environment)
+  const source = library.get(spec.returner)?.source
+  const entry = await library.describe(spec.returner, source && ((description) => options(source.load, description)))
   if (entry === undefined) return { ok: false, failure: operatorFailure(`the returner "${spec.returner}" is no longer there`), configured: true }
   if (entry.description === undefined) {
     return { ok: false, failure: operatorFailure(`the returner "${spec.returner}" does not load: ${entry.error}`), configured: true }
   }
-  return prepareOptions(entry.source.load, entry.description, spec, deps.config(), settings.environment)
+  return options(entry.source.load, entry.description)
 }
 
 /**

@@ -6,8 +6,9 @@ import type { Clock } from '../clock.ts'
 import type { Logger } from '../log.ts'
 import { startProcess, type ChildSettings } from './child-process.ts'
 import { describeDefinition, type Description, readDefinition } from './definition.ts'
-import { type PreparedReturner } from './prepare.ts'
+import type { Prepared, PreparedReturner } from './prepare.ts'
 import { findSources, type Source, type SourceSettings } from './sources.ts'
+import { scrub } from './failure.ts'
 import { check, load } from './start-process.ts'
 
 /** What the operator sees of one returner. */
@@ -42,8 +43,11 @@ export interface LibrarySettings extends SourceSettings {
 export interface Library {
   names(): string[]
   get(name: string): LibraryEntry | undefined
-  /** Loads it to learn about it, once until the next rescan: a site's code in a short-lived process. Never rejects. */
-  describe(name: string): Promise<LibraryEntry | undefined>
+  /**
+   * Loads it to learn about it, once until the next rescan: a site's code in a short-lived process, which checks the
+   * options that are wanted first on the way. Never rejects.
+   */
+  describe(name: string, first?: (description: Description) => Prepared): Promise<LibraryEntry | undefined>
   /** What is wrong with the options of a returner that was described; empty when they fit. */
   faults(name: string, prepared: PreparedReturner): Promise<string[]>
   /** Looks into the directories again and forgets what it knew of all but the built-in ones. */
@@ -73,7 +77,7 @@ export function createLibrary(settings: LibrarySettings, clock: Clock, log: Logg
   /** Runs a short-lived process with the returner loaded. */
   async function inProcess<T>(entry: LibraryEntry, secrets: readonly string[], use: (process: ReturnType<typeof startProcess>) => Promise<T>): Promise<T> {
     const { name } = entry.source
-    const hide = (line: string) => secrets.reduce((text, secret) => (secret.length < 3 ? text : text.replaceAll(secret, '***')), line)
+    const hide = (line: string) => scrub(line, secrets)
     const process = startProcess({ ...settings.child, scrub: hide }, clock, log.child({ returner: name }))
     try {
       return await use(process)
@@ -83,14 +87,30 @@ export function createLibrary(settings: LibrarySettings, clock: Clock, log: Logg
     }
   }
 
-  async function learn(entry: LibraryEntry): Promise<void> {
+  function answersFor(entry: LibraryEntry): Map<string, Promise<string[]>> {
+    const known = checks.get(entry) ?? new Map<string, Promise<string[]>>()
+    checks.set(entry, known)
+    if (known.size >= maxKnownChecks) known.clear()
+    return known
+  }
+
+  async function learn(entry: LibraryEntry, first?: (description: Description) => Prepared): Promise<void> {
     if (entry.source.load.kind === 'built-in') {
       const definition = readDefinition(await builtInReturners[entry.source.name]?.())
       entry.definition = definition
       entry.description = describeDefinition(definition)
       return
     }
-    const loaded = await inProcess(entry, [], (process) => load(process, entry.source.load, settings.startTimeoutMs, clock))
+    const secrets: string[] = []
+    const loaded = await inProcess(entry, secrets, async (process) => {
+      const answer = await load(process, entry.source.load, settings.startTimeoutMs, clock)
+      const prepared = answer.ok ? first?.(answer.description) : undefined
+      if (!prepared?.ok) return answer
+      secrets.push(...prepared.secrets)
+      const faults = await check(process, prepared, settings.startTimeoutMs, clock)
+      answersFor(entry).set(questionOf(prepared), Promise.resolve(faults))
+      return answer
+    })
     if (!loaded.ok) throw new Error(loaded.failure.message)
     if (loaded.description.name !== entry.source.name) {
       throw new Error(`it calls itself "${loaded.description.name}"; file and returner must have the same name`)
@@ -98,10 +118,10 @@ export function createLibrary(settings: LibrarySettings, clock: Clock, log: Logg
     entry.description = loaded.description
   }
 
-  async function describeEntry(entry: LibraryEntry): Promise<LibraryEntry> {
+  async function describeEntry(entry: LibraryEntry, first?: (description: Description) => Prepared): Promise<LibraryEntry> {
     if (entry.error !== undefined) return entry
     try {
-      await learn(entry)
+      await learn(entry, first)
     } catch (error) {
       entry.error = error instanceof Error ? error.message : String(error)
       log.warn({ returner: entry.source.name, source: entry.source.origin, error: entry.error }, 'a returner does not load')
@@ -109,7 +129,7 @@ export function createLibrary(settings: LibrarySettings, clock: Clock, log: Logg
     return entry
   }
 
-  async function check1(entry: LibraryEntry, prepared: PreparedReturner): Promise<string[]> {
+  async function findFaults(entry: LibraryEntry, prepared: PreparedReturner): Promise<string[]> {
     if (entry.definition !== undefined) {
       const checked = checkOptions(entry.definition.options, prepared.options)
       return checked.ok ? [] : checked.issues.map((issue) => optionFault(prepared.name, issue, prepared.from))
@@ -123,21 +143,19 @@ export function createLibrary(settings: LibrarySettings, clock: Clock, log: Logg
   return {
     names: () => [...entries.keys()].toSorted(),
     get: (name) => entries.get(name),
-    async describe(name) {
+    async describe(name, first) {
       const entry = entries.get(name)
       if (entry === undefined) return undefined
-      const known = described.get(entry) ?? describeEntry(entry)
+      const known = described.get(entry) ?? describeEntry(entry, first)
       described.set(entry, known)
       return known
     },
     async faults(name, prepared) {
       const entry = entries.get(name)
       if (entry === undefined) return [`there is no returner "${name}"`]
-      const known = checks.get(entry) ?? new Map<string, Promise<string[]>>()
-      checks.set(entry, known)
-      const question = JSON.stringify(prepared.options)
-      const answer = known.get(question) ?? check1(entry, prepared)
-      if (known.size >= maxKnownChecks) known.clear()
+      const known = answersFor(entry)
+      const question = questionOf(prepared)
+      const answer = known.get(question) ?? findFaults(entry, prepared)
       known.set(question, answer)
       return answer
     },
@@ -148,6 +166,10 @@ export function createLibrary(settings: LibrarySettings, clock: Clock, log: Logg
     },
     list: () => [...entries.values()].map(listing).toSorted((one, other) => (one.name < other.name ? -1 : 1)),
   }
+}
+
+function questionOf(prepared: PreparedReturner): string {
+  return JSON.stringify(prepared.options)
 }
 
 function listing(entry: LibraryEntry): ReturnerListing {

@@ -1,0 +1,293 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { afterEach, describe, expect, test } from 'vitest'
+import { childProgram } from '../../../agent/returner-host/child-process.ts'
+import { endLeftovers } from '../../../agent/returner-host/leftovers.ts'
+import { encode } from '../../../agent/wire/msgpack.ts'
+import { delivery, fixtureReturners, notAborted, startTestHost, type TestHost } from '../../helpers/returner-host.ts'
+import { until } from '../../helpers/until.ts'
+
+let site: TestHost
+
+afterEach(async () => {
+  await site.close()
+})
+
+async function start(...args: Parameters<typeof startTestHost>) {
+  site = await startTestHost(...args)
+  return site
+}
+
+describe('finding and loading', () => {
+  test('lists every returner with its state and why it does not load', async () => {
+    const { host, directory } = await start([
+      'appends.ts', 'common.js', 'wrong_export.mjs', 'no_default.mjs', 'throws_loading.js', 'exits_loading.js', 'misnamed.ts',
+    ])
+    await writeFile(join(directory, 'returners', 'syntax_error.ts'), "import { z } from 'brine/returner'\n\nexport default {{\n")
+    await writeFile(join(directory, 'returners', 'Not-A-Name.ts'), 'export default 1\n')
+    await writeFile(join(directory, 'returners', '_helper.ts'), 'export const x = 1\n')
+
+    const listed = new Map((await host.refresh()).map((one) => [one.name, one]))
+
+    expect(listed.get('rawfile_json')).toMatchObject({ source: 'built-in', state: 'loaded', delivery: 'at-least-once', error: null })
+    expect(listed.get('appends')).toMatchObject({ source: join(directory, 'returners', 'appends.ts'), state: 'loaded', error: null })
+    expect(listed.get('common')).toMatchObject({ state: 'loaded', summary: 'Written as CommonJS' })
+    const errors = Object.fromEntries([...listed.values()].filter((one) => one.state === 'failed').map((one) => [one.name, one.error]))
+    expect(errors).toMatchObject({
+      syntax_error: expect.stringMatching(/^SyntaxError: .*returners\/syntax_error\.ts:3\)$/),
+      'Not-A-Name': expect.stringMatching(/cannot be a returner's name/),
+      wrong_export: expect.stringMatching(/not a returner: .*"summary".*"delivery".*"options".*"open"/),
+      no_default: expect.stringMatching(/there is no default export/),
+      throws_loading: expect.stringMatching(/^Error: thrown while loading \(.*throws_loading\.js:1/),
+      exits_loading: 'the returner process ended: exit code 3',
+      misnamed: expect.stringMatching(/calls itself "appends"/),
+    })
+    expect(listed.has('_helper')).toBe(false)
+  })
+
+  test('takes up a new and a changed file at a refresh, without a restart', async () => {
+    const { host, directory, destination } = await start([], (directory) => ({ fresh: { file: join(directory, 'out') } }))
+    const file = join(directory, 'returners', 'fresh.ts')
+    const code = readFileSync(join(fixtureReturners, 'appends.ts'), 'utf8').replace("name: 'appends'", "name: 'fresh'")
+    await expect(destination('fresh')).rejects.toThrow('there is no returner "fresh"')
+
+    await writeFile(file, code)
+    await host.refresh()
+    const fresh = await destination('fresh')
+    await fresh.send([delivery(1, 'first')], notAborted)
+    await writeFile(file, code.replace("default('')", "default('changed ')"))
+    await host.refresh()
+    await fresh.send([delivery(2, 'second')], notAborted)
+
+    const lines = readFileSync(join(directory, 'out'), 'utf8').split('\n')
+    expect(lines[0]).toMatch(/^\{.*"first"/)
+    expect(lines[1]).toMatch(/^changed \{.*"second"/)
+  })
+
+  test('a file that hangs while it loads is ended and listed, and no job waits for it', async () => {
+    const { host } = await start(['hangs_loading.ts'], () => ({ hangs_loading: {} }), { startTimeoutMs: 1500, resolveWaitMs: 50 })
+
+    const begun = performance.now()
+    const resolved = await host.catalogue.resolve('hangs_loading', {})
+
+    expect(resolved).toMatchObject({ ref: { name: 'hangs_loading' } })
+    expect(performance.now() - begun).toBeLessThan(1000)
+    const listed = await until(() => host.list().find((one) => one.name === 'hangs_loading' && one.state === 'failed'), 'the load has failed')
+    expect(listed.error).toBe('the returner process ended: it did not load within 1.5 s')
+  })
+
+  test("a site's returner goes before a built-in one, and a file that everybody can write before none", async () => {
+    const { host, directory } = await start([])
+    await writeFile(join(directory, 'returners', 'local.mjs'), "export default 'mine'")
+    const open = join(directory, 'returners', 'open_to_all.ts')
+    await writeFile(open, 'export default 1')
+    await chmod(open, 0o666)
+
+    const listed = new Map((await host.refresh()).map((one) => [one.name, one]))
+
+    expect(listed.get('local')?.source).toBe(join(directory, 'returners', 'local.mjs'))
+    expect(listed.get('open_to_all')).toMatchObject({ state: 'failed', error: expect.stringMatching(/writable by everybody/) })
+  })
+
+  test('loads an npm package, which finds the contract too', async () => {
+    const { host, directory, destination } = await start([], (directory) => ({ acme: { file: join(directory, 'out') } }), {
+      packages: { acme: '@acme/brine-returner' },
+    })
+    const home = join(directory, 'node_modules', '@acme', 'brine-returner')
+    await mkdir(home, { recursive: true })
+    await writeFile(join(home, 'package.json'), JSON.stringify({ name: '@acme/brine-returner', type: 'module', exports: { import: './main.js' } }))
+    const code = readFileSync(join(fixtureReturners, 'appends.ts'), 'utf8').replace("name: 'appends'", "name: 'acme'")
+    await writeFile(join(home, 'main.js'), code)
+
+    const acme = await destination('acme')
+
+    expect(await acme.send([delivery(1)], notAborted)).toEqual({ kind: 'delivered' })
+    expect(host.list().find((one) => one.name === 'acme')).toMatchObject({ state: 'loaded', source: 'package @acme/brine-returner' })
+  })
+})
+
+describe('resolving', () => {
+  test('says why no return can ever reach a returner', async () => {
+    const { host } = await start(['appends.ts'], () => ({}), { disabled: ['local'] })
+    const why = async (name: string, request = {}) => {
+      const resolved = await host.catalogue.resolve(name, request)
+      return 'error' in resolved ? resolved.error : `went to ${resolved.ref.name}`
+    }
+
+    expect(await why('rawfile_jsom')).toBe('there is no returner "rawfile_jsom"; did you mean "rawfile_json"?')
+    expect(await why('__proto__')).toBe('there is no returner "__proto__"')
+    expect(await why('local')).toBe('the returner "local" is disabled here')
+    expect(await why('sqlite3')).toBe('returner "sqlite3" needs the option "database" (text)')
+    expect(await why('appends')).toBe('returner "appends" needs the option "file" (text)')
+    expect(await why('rawfile_json', { retKwargs: { filename: 5 } })).toBe('returner "rawfile_json": option "filename" (ret_kwargs filename): expected text')
+    expect(await why('rawfile_json', { retKwargs: { filname: '/x' } })).toBe(
+      'returner "rawfile_json" has no option "filname" (ret_kwargs filname); did you mean "filename"?',
+    )
+    expect(await why('rawfile_json', { retConfig: '../x' })).toMatch(/ret_config must be/)
+  })
+
+  test('keeps the returns for a returner that an operator can mend, and says what is wrong', async () => {
+    const { host } = await start(['appends.ts', 'wrong_export.mjs'], () => ({
+      sqlite3: { database: 'relative.db' },
+      appends: { fle: '/x', file: '/y' },
+      'alternative.appends.file': 7,
+      wrong_export: { any: 1 },
+    }))
+
+    expect(await host.catalogue.resolve('sqlite3', {})).toMatchObject({
+      ref: { name: 'sqlite3' }, problem: 'returner "sqlite3": option "database" (sqlite3.database): expected an absolute path',
+    })
+    expect(await host.catalogue.resolve('appends', {})).toMatchObject({
+      ref: { name: 'appends' }, problem: 'returner "appends" has no option "fle" (appends.fle); did you mean "file"?',
+    })
+    expect(await host.catalogue.resolve('wrong_export', {})).toMatchObject({ problem: expect.stringMatching(/does not load/) })
+  })
+
+  test("finds a site returner's own complaint about its options, with where they stand", async () => {
+    const { host } = await start(['appends.ts'], () => ({ 'alternative.appends.file': 7 }))
+
+    expect(await host.catalogue.resolve('appends', { retConfig: 'alternative' })).toMatchObject({
+      ref: { name: 'appends@alternative' }, problem: 'returner "appends": option "file" (alternative.appends.file): expected text',
+    })
+  })
+
+  test('names a destination by returner, ret_config and ret_kwargs, whatever their order', async () => {
+    const { host } = await start([])
+    const name = async (request: object) => {
+      const resolved = await host.catalogue.resolve('rawfile_json', request)
+      return 'ref' in resolved ? resolved.ref.name : resolved.error
+    }
+
+    expect(await name({ retConfig: 'other' })).toBe('rawfile_json@other')
+    expect(await name({ retKwargs: { filename: '/tmp/a' } })).toMatch(/^rawfile_json#[0-9a-f]{12}$/)
+    expect(await name({ retKwargs: { filename: '/tmp/a' } })).not.toBe(await name({ retKwargs: { filename: '/tmp/b' } }))
+  })
+
+  test('opens a queued destination again, and refuses one whose returner is gone', async () => {
+    const { host, directory, destination } = await start([], (directory) => ({ mine: { file: join(directory, 'out') } }))
+    const file = join(directory, 'returners', 'mine.ts')
+    await writeFile(file, readFileSync(join(fixtureReturners, 'appends.ts'), 'utf8').replace("name: 'appends'", "name: 'mine'"))
+    await host.refresh()
+    const resolved = await host.catalogue.resolve('mine', {})
+    if ('error' in resolved) throw new Error(resolved.error)
+    const before = await destination('mine')
+
+    await rm(file)
+    await host.refresh()
+
+    expect(() => host.catalogue.open(resolved.ref)).toThrow('there is no returner "mine"')
+    expect(await before.send([delivery(1)], notAborted)).toMatchObject({ kind: 'operator', error: expect.stringMatching(/no longer there/) })
+  })
+})
+
+describe('calling', () => {
+  test('errors arrive as what they are, by their code, without secrets', async () => {
+    const { destination, directory } = await start(['throws.ts'], (directory) => ({ throws: { password: { file: join(directory, 'password') } } }))
+    await writeFile(join(directory, 'password'), 'hunter2\n')
+    const throws = await destination('throws')
+    const error = 'no luck with ***'
+
+    const results: Record<string, unknown> = {}
+    for (const kind of ['plain', 'permanent', 'operator', 'after', 'partial', 'text', 'nothing', 'lie']) {
+      results[kind] = await throws.send([delivery(1, kind), delivery(2), delivery(3)], notAborted)
+    }
+
+    expect(results).toEqual({
+      plain: { kind: 'retry', error },
+      permanent: { kind: 'permanent', error },
+      operator: { kind: 'operator', error },
+      after: { kind: 'retry', error, afterMs: 1234 },
+      partial: { kind: 'partial', error, stored: [1], rejected: [{ deliveryId: 2, error }] },
+      text: { kind: 'retry', error },
+      nothing: { kind: 'retry', error: 'undefined' },
+      lie: { kind: 'retry', error },
+    })
+    expect(site.logged.join('\n')).not.toContain('hunter2')
+  })
+
+  test('a returner sees its context and a clean environment, and closes when idle', async () => {
+    const { destination, directory } = await start(['tells.ts'], (directory) => ({ tells: { file: join(directory, 'told') } }), { idleMs: 50 })
+    const tells = await destination('tells')
+
+    await tells.send([delivery(7, new Map([[1, 'one']]))], notAborted)
+
+    const told = JSON.parse(readFileSync(join(directory, 'told'), 'utf8')) as Record<string, Record<string, unknown>>
+    expect(told['context']).toEqual({ minionId: 'minion', destination: 'tells', stateDir: join(directory, 'state', 'tells') })
+    expect(Object.keys(told['environment'] ?? {})).toEqual(['PATH'])
+    expect(told).toMatchObject({ key: '20250101000000000007/minion/tells', ret: { jid: '20250101000000000007', return: { 1: 'one' } } })
+    await until(() => existsSync(join(directory, 'told.closed')), 'the idle returner has closed')
+    expect(await until(() => !existsSync(`/proc/${String(told['pid'])}`), 'its process has ended')).toBe(true)
+    expect(await tells.send([delivery(8)], notAborted)).toEqual({ kind: 'delivered' })
+  })
+
+  test('built-in returners work through the host, inline and in a process', async () => {
+    const { destination, directory } = await start([], (directory) => ({
+      'rawfile_json.filename': join(directory, 'events'),
+      returner: { sqlite3: { database: join(directory, 'returns.db') } },
+      exec: { command: ['/bin/sh', '-c', `cat >> ${join(directory, 'executed')}`] },
+    }))
+
+    for (const name of ['rawfile_json', 'sqlite3', 'exec']) {
+      const opened = await destination(name)
+      expect(await opened.send([delivery(1)], notAborted)).toEqual({ kind: 'delivered' })
+    }
+
+    expect(readFileSync(join(directory, 'executed'), 'utf8')).toBe(readFileSync(join(directory, 'events'), 'utf8').trimEnd())
+    expect(existsSync(join(directory, 'returns.db'))).toBe(true)
+  })
+
+  test('a batch may be as large as it is known to be wanted', async () => {
+    const { destination } = await start(['appends.ts'], (directory) => ({ appends: { file: join(directory, 'out') } }))
+
+    expect((await destination('appends')).maxBatch).toBe(100)
+    expect((await destination('rawfile_json')).maxBatch).toBe(500)
+  })
+
+  test('a return beyond the size cap goes without its value, marked', async () => {
+    const { destination, directory } = await start(['appends.ts'], (directory) => ({ appends: { file: join(directory, 'out') } }), { maxRecordBytes: 1000 })
+
+    const opened = await destination('appends')
+    await opened.send([delivery(1, 'x'.repeat(2000))], notAborted)
+
+    const stored = JSON.parse(readFileSync(join(directory, 'out'), 'utf8')) as { return: string; jid: string }
+    expect(stored).toMatchObject({ jid: '20250101000000000001', return: expect.stringMatching(/^The return of 2\d{3} bytes was left out here/) })
+  })
+
+  test('stored bytes that are no return are refused for good', async () => {
+    const { destination } = await start(['appends.ts'], (directory) => ({ appends: { file: join(directory, 'out') } }))
+    const opened = await destination('appends')
+
+    expect(await opened.send([{ ...delivery(1), body: encode(['not', 'a', 'return']) }], notAborted)).toMatchObject({ kind: 'permanent' })
+  })
+})
+
+describe('testing a returner', () => {
+  test('opens it as a destination would and says what is wrong', async () => {
+    const { host, directory } = await start([], (directory) => ({
+      sqlite3: { database: join(directory, 'good.db') },
+      alternative: { sqlite3: { database: join(directory, 'missing', 'x.db') } },
+    }))
+
+    expect(await host.test('sqlite3')).toEqual({ ok: true })
+    expect(existsSync(join(directory, 'good.db'))).toBe(true)
+    expect(await host.test('sqlite3', { retConfig: 'alternative' })).toEqual({ ok: false, error: expect.stringMatching(/missing\/x\.db/) })
+    expect(await host.test('sqlite')).toEqual({ ok: false, error: 'there is no returner "sqlite"; did you mean "sqlite3"?' })
+  })
+})
+
+test('processes that an agent left behind are ended at the next start, and no others', async () => {
+  const { directory } = await start([])
+  const mine = spawn('/bin/sh', ['-c', 'sleep 600; true', childProgram, directory], { detached: true, stdio: 'ignore' })
+  const other = spawn('/bin/sh', ['-c', 'sleep 600; true', childProgram, `${directory}-other`], { detached: true, stdio: 'ignore' })
+  const ended = new Promise((resolve) => mine.once('exit', (_code, signal) => resolve(signal)))
+  await until(() => [mine, other].every(({ pid }) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith('/bin/sh')), 'both run')
+
+  const count = endLeftovers(childProgram, directory)
+
+  expect(count).toBe(1)
+  expect(await ended).toBe('SIGKILL')
+  expect(other.exitCode ?? other.signalCode).toBe(null)
+  process.kill(-(other.pid ?? 0), 'SIGKILL')
+})
