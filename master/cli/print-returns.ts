@@ -46,7 +46,10 @@ export function makeReturnPrinter(settings: PrinterSettings): ReturnPrinter {
   }
 
   return {
-    returned: (id, load) => take(id, get(load, 'return') ?? null, get(load, 'out'), retcodeOf(get(load, 'retcode'))),
+    returned(id, load) {
+      take(id, get(load, 'return') ?? null, get(load, 'out'), retcodeOf(get(load, 'retcode')))
+      for (const line of returnerErrors(id, get(load, 'returner_errors'))) settings.stderr(`${line}\n`)
+    },
     missing(id, connected, jid) {
       failed = true
       if (settings.showMissing) take(id, missingText(connected, jid), 'no_return', 1)
@@ -71,6 +74,12 @@ export function retcodeOf(retcode: Value | undefined): number {
   if (Array.isArray(retcode)) return Math.max(0, ...retcode.map(retcodeOf))
   if (isMap(retcode)) return Math.max(0, ...entries(retcode).map(([, each]) => retcodeOf(each)))
   return 0
+}
+
+/** A line per returner that was asked for and is not there: beside the return, which it leaves as it is. */
+function returnerErrors(id: string, errors: Value | undefined): string[] {
+  if (!isMap(errors)) return []
+  return entries(errors).map(([name, why]) => `WARNING: ${id}: returner ${String(name)}: ${String(why)}`)
 }
 
 function missingText(connected: boolean, jid: string): string {
