@@ -3,7 +3,8 @@
  *
  *   healthy   sends flow.
  *             → down     a failure of the destination, at once;
- *                        or the third failure in a row of an item (which may be the item's own fault).
+ *                        or when the third item in a row failed by what may be its own fault. One item that fails again
+ *                        and again is one item.
  *   down      nothing is sent before `until`.
  *             → probing  the time has come and an item is in hand (`probe`).
  *             → healthy  a send that began earlier succeeded after all.
@@ -18,11 +19,11 @@ import type { Clock } from '../clock.ts'
 import { retryAfterDelay, retryDelay, slowDelay } from './retry-policy.ts'
 import type { RetrySettings } from './retry-policy.ts'
 
-/** Failures in a row of single items after which the destination is doubted. */
-const ITEM_FAILURES = 3
+/** Different items that fail without a success between, after which the destination is doubted. */
+const MAX_SUSPECTS = 3
 
 export type BreakerState =
-  | { mode: 'healthy'; itemFailures: number }
+  | { mode: 'healthy'; suspects: readonly number[] }
   | { mode: 'down'; attempt: number; until: number; operator: boolean }
   | { mode: 'probing'; attempt: number; operator: boolean }
 
@@ -37,15 +38,15 @@ export interface Breaker {
   probe(): void
   /** A send was answered. True when the destination was not healthy before. */
   success(): boolean
-  /** A send failed. `probe`: it was the probe. */
-  failure(blame: Blame, options: { probe: boolean; afterMs?: number }): void
+  /** A send failed. `probe`: it was the probe. `items`: the deliveries that failed. */
+  failure(blame: Blame, options: { probe: boolean; items: number[]; afterMs?: number | undefined }): void
   /** Looks again now instead of later. */
   nudge(): void
 }
 
 /** A breaker that starts healthy. Times are monotonic. */
 export function createBreaker(settings: RetrySettings, clock: Clock): Breaker {
-  let state: BreakerState = { mode: 'healthy', itemFailures: 0 }
+  let state: BreakerState = { mode: 'healthy', suspects: [] }
 
   function enter(next: BreakerState): void {
     state = next
@@ -81,14 +82,14 @@ export function createBreaker(settings: RetrySettings, clock: Clock): Breaker {
     },
     success() {
       const recovered = state.mode !== 'healthy'
-      enter({ mode: 'healthy', itemFailures: 0 })
+      enter({ mode: 'healthy', suspects: [] })
       return recovered
     },
-    failure(blame, { probe, afterMs }) {
+    failure(blame, { probe, items, afterMs }) {
       switch (state.mode) {
         case 'healthy': {
-          const itemFailures = state.itemFailures + 1
-          if (blame === 'item' && itemFailures < ITEM_FAILURES) return enter({ mode: 'healthy', itemFailures })
+          const suspects = [...new Set([...state.suspects, ...items])]
+          if (blame === 'item' && suspects.length < MAX_SUSPECTS) return enter({ mode: 'healthy', suspects })
           return goDown(1, blame, afterMs)
         }
         case 'probing':

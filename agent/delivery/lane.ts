@@ -201,7 +201,7 @@ export function createLane(ref: DestinationRef, settings: LaneSettings, deps: La
       if (abandoned) retire(destination)
       faults = 0
     } catch (error) {
-      breaker.failure('destination', { probe })
+      breaker.failure('destination', { probe, items: [] })
       outbox.release(flight.items.map((item) => item.deliveryId))
       fault(error)
     } finally {
@@ -217,8 +217,8 @@ export function createLane(ref: DestinationRef, settings: LaneSettings, deps: La
       if (breaker.success()) recovered()
       return
     }
-    const { afterMs } = judgement
-    breaker.failure(judgement.blame, { probe, ...(afterMs === undefined ? {} : { afterMs }) })
+    const items = judgement.verdicts.map(({ deliveryId }) => deliveryId)
+    breaker.failure(judgement.blame, { probe, items, afterMs: judgement.afterMs })
     const error = judgement.error ?? 'unknown'
     if (judgement.blame === 'operator') alarms.stand(ref.name, 'operator', error)
     else if (judgement.needsOperator === true) alarms.occur(ref.name, 'set-aside', error)
