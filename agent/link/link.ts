@@ -163,7 +163,7 @@ export function createLink(settings: LinkSettings, parts: LinkParts): Link {
 
   async function run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      if (state === 'stopped' || state === 'waiting') enter('connecting')
+      if (state === 'stopped' || state === 'waiting') enter('connecting', detail)
       connection = createConnection({
         ...parts,
         handshake: settings.handshake,
@@ -174,7 +174,7 @@ export function createLink(settings: LinkSettings, parts: LinkParts): Link {
         before: session,
         failures,
         onReached() {
-          if (state === 'connecting') enter('authenticating')
+          if (state === 'connecting') enter('authenticating', detail)
         },
         onSession,
         onConnected,

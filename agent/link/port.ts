@@ -5,7 +5,7 @@ export interface Link {
   /** SHA-256 pem fingerprint of the pinned master key; undefined until one is pinned. */
   readonly fingerprint: string | undefined
   readonly state: LinkState
-  /** Why the link is in its state, for people: what the master said, or the last error. */
+  /** Why the link is not connected, for people: what the master said, or the last error; kept while it tries again. */
   readonly detail: string | undefined
   start(): void
   /** Ends the sockets and timers; nothing is emitted afterwards. */
