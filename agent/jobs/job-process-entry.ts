@@ -8,7 +8,6 @@ import { entryPoint } from '../entry-points.ts'
 import type { Logger } from '../log.ts'
 import { builtinModules } from '../modules/builtins.ts'
 import type { AnyFunction, ModuleContext } from '../modules/contract.ts'
-import { describeUnknown } from '../modules/description.ts'
 import { errorCode, errorStack, errorText } from '../modules/error-text.ts'
 import { lookupOption } from '../modules/option-lookup.ts'
 import { toValue } from '../modules/to-value.ts'
@@ -68,6 +67,8 @@ function shapeOf(error: unknown): ErrorShape {
 }
 
 async function describe(order: { file: string; context: Uint8Array }): Promise<FromJobProcess> {
+  // Only needed here, and slow to load: a job should start soon.
+  const { describeUnknown } = await import('../modules/description.ts')
   const definition = await importDefault(order.file)
   const described = describeUnknown(definition, true)
   const { virtual } = definition as { virtual?: (context: unknown) => unknown }

@@ -21,9 +21,13 @@ const failureOutputter = 'nested'
 
 /** A function that returned. Its retcode is what it set, or 1 when its result is a map with a false `result` or `success`. */
 export function succeeded(result: Value, setRetcode: number, outputter: string | null): Outcome {
-  const denied = isMap(result) && ['result', 'success'].some((key) => !isTruthy(get(result, key) ?? true))
+  const denied = isMap(result) && ['result', 'success'].some((key) => isDenied(get(result, key)))
   const retcode = setRetcode === 0 && denied ? genericFailure : setRetcode
   return { return: result, retcode, success: retcode === 0, ...(outputter === null ? {} : { out: outputter }) }
+}
+
+function isDenied(verdict: Value | undefined): boolean {
+  return verdict !== undefined && !isTruthy(verdict)
 }
 
 /** A job that failed for the reason in the text. */

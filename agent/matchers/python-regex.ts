@@ -1,10 +1,10 @@
 /**
  * Python's `re.match` on JavaScript's engine.
  *
- * Translated: `(?P<n>…)`, `(?P=n)`, `\A`, `\Z`, `$` (also before a last line break), `(?#…)`, leading `(?imsxau)`,
+ * Translated: `(?P<n>…)`, `(?P=n)`, `\A`, `\Z`, `$` (also before a last line break), `(?#…)`, leading `(?imsxu)`,
  * `{,n}`, `[]…]`, octal and `\UXXXXXXXX` escapes, Unicode `\w \d \s \b`.
  * Not had, so that such a pattern matches nothing: conditionals `(?(1)…)`, atomic groups and possessive quantifiers
- * (Python 3.11), `\N{…}`, `(?L)`. More is had than in Python: lookbehind of any width.
+ * (Python 3.11), `\N{…}`, the flags `(?a)` and `(?L)`; `(?i:…)` needs Node 24. More is had than in Python: lookbehind of any width.
  *
  * A pattern comes from the network: its length is bounded, and it runs under a time limit, since one that backtracks for
  * ever would stop the agent.
@@ -42,8 +42,9 @@ export function translate(pattern: string): { source: string; flags: string } {
   const { flags, rest } = leadingFlags(pattern)
   const multiline = flags.includes('m')
   const verbose = flags.includes('x')
-  const javascript = ['v', ...['i', 's'].filter((flag) => flags.includes(flag))].join('')
-  return { source: `(?<![\\s\\S])(?:${body(rest, { multiline, verbose })})`, flags: javascript }
+  // Sticky: the match begins where the text does.
+  const javascript = ['v', 'y', ...['i', 's'].filter((flag) => flags.includes(flag))].join('')
+  return { source: body(rest, { multiline, verbose }), flags: javascript }
 }
 
 interface Mode {
@@ -55,7 +56,7 @@ function leadingFlags(pattern: string): { flags: string; rest: string } {
   const match = /^\(\?([aimsuxL]+)\)/.exec(pattern)
   if (match === null) return { flags: '', rest: pattern }
   const flags = match[1] ?? ''
-  if (flags.includes('L')) throw new PatternError('locale flag')
+  if (/[aL]/.test(flags)) throw new PatternError('ASCII or locale flag')
   return { flags, rest: pattern.slice(match[0].length) }
 }
 
@@ -87,9 +88,9 @@ function piece(pattern: string, at: number, mode: Mode): [string, number] {
     case ']':
       return [`\\${character}`, next]
     case '^':
-      return [mode.multiline ? '(?<=\\n|(?<![\\s\\S]))' : '(?<![\\s\\S])', next]
+      return [mode.multiline ? '(?:^|(?<=\\n))' : '^', next]
     case '$':
-      return [mode.multiline ? '(?=\\n|(?![\\s\\S]))' : '(?=\\n?(?![\\s\\S]))', next]
+      return [mode.multiline ? '(?=\\n|$)' : '(?=\\n?$)', next]
     case '#':
       return mode.verbose ? ['', endOfLine(pattern, at)] : ['#', next]
     default:
@@ -121,7 +122,7 @@ function group(pattern: string, at: number): [string, number] {
     if (end < 0) throw new PatternError('comment without an end')
     return ['', end + 1]
   }
-  const known = /^\((?:\?(?::|=|!|<=|<!))?/.exec(rest)?.[0] ?? '('
+  const known = /^\((?:\?(?:[is]*(?:-[is]+)?:|=|!|<=|<!))?/.exec(rest)?.[0] ?? '('
   if (known === '(' && rest.startsWith('(?')) throw new PatternError('a group that JavaScript does not have')
   return [known, at + known.length]
 }
@@ -190,7 +191,7 @@ const sharedEscapes: Readonly<Record<string, string>> = {
   t: '\\t',
   v: '\\v',
 }
-const outsideEscapes: Readonly<Record<string, string>> = { b: wordBoundary, B: noBoundary, A: '(?<![\\s\\S])', Z: '(?![\\s\\S])' }
+const outsideEscapes: Readonly<Record<string, string>> = { b: wordBoundary, B: noBoundary, A: '^', Z: '$' }
 const insideEscapes: Readonly<Record<string, string>> = { b: '\\x08' }
 
 function letterEscape(character: string, inClass: boolean): string {

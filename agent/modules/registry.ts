@@ -73,10 +73,12 @@ export function createRegistry(settings: RegistrySettings): Registry {
       const missing = `'${fun}' is not available.`
       const [module = '', name = '', ...more] = fun.split('.')
       if (more.length > 0 || !visible(module)) return { found: false, text: missing }
-      const fromSite = lookupSite(await siteFiles(), module, name)
-      if (fromSite?.found === true) return fromSite
       const loaded = await builtin(module)
       const own = loaded === undefined ? undefined : lookupBuiltin(loaded, name)
+      // What must answer at once neither waits for the site's files nor is replaced by them.
+      if (own?.found === true && own.description.immediate) return own
+      const fromSite = lookupSite(await siteFiles(), module, name)
+      if (fromSite?.found === true) return fromSite
       return own ?? fromSite ?? { found: false, text: missing }
     },
     async list() {
