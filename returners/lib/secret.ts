@@ -31,6 +31,8 @@ const secretInput = z.union(
 export function secret() {
   return secretInput.meta({ secret: true }).transform((value, context): Secret => {
     if (typeof value === 'string') return makeSecret(value)
+    // A map with another key beside `file` has its own issue already.
+    if (context.issues.length > 0) return z.NEVER
     context.addIssue({ code: 'custom', message: 'this secret was not read from its file or variable' })
     return z.NEVER
   })

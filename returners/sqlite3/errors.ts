@@ -13,6 +13,7 @@ export function databaseError(path: string, error: unknown): Error {
   const code = errorCode(error)
   const message = `${path}: ${errorText(error)}${code === '' ? '' : ` (${code})`}`
   if (permanent.test(code)) return new PermanentError(message, { cause: error })
-  if (operator.test(code)) return new OperatorError(message, { cause: error })
+  // A wrong path is a TypeError of the driver's, without a code.
+  if (operator.test(code) || error instanceof TypeError) return new OperatorError(message, { cause: error })
   return new Error(message, { cause: error })
 }

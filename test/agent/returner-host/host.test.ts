@@ -48,7 +48,7 @@ describe('finding and loading', () => {
   })
 
   test('takes up a new and a changed file at a refresh, without a restart', async () => {
-    const { host, directory, destination } = await start([], (directory) => ({ fresh: { file: join(directory, 'out') } }))
+    const { host, directory, destination } = await start([], (home) => ({ fresh: { file: join(home, 'out') } }))
     const file = join(directory, 'returners', 'fresh.ts')
     const code = readFileSync(join(fixtureReturners, 'appends.ts'), 'utf8').replace("name: 'appends'", "name: 'fresh'")
     await expect(destination('fresh')).rejects.toThrow('there is no returner "fresh"')
@@ -92,7 +92,7 @@ describe('finding and loading', () => {
   })
 
   test('loads an npm package, which finds the contract too', async () => {
-    const { host, directory, destination } = await start([], (directory) => ({ acme: { file: join(directory, 'out') } }), {
+    const { host, directory, destination } = await start([], (home) => ({ acme: { file: join(home, 'out') } }), {
       packages: { acme: '@acme/brine-returner' },
     })
     const home = join(directory, 'node_modules', '@acme', 'brine-returner')
@@ -166,7 +166,7 @@ describe('resolving', () => {
   })
 
   test('opens a queued destination again, and refuses one whose returner is gone', async () => {
-    const { host, directory, destination } = await start([], (directory) => ({ mine: { file: join(directory, 'out') } }))
+    const { host, directory, destination } = await start([], (home) => ({ mine: { file: join(home, 'out') } }))
     const file = join(directory, 'returners', 'mine.ts')
     await writeFile(file, readFileSync(join(fixtureReturners, 'appends.ts'), 'utf8').replace("name: 'appends'", "name: 'mine'"))
     await host.refresh()
@@ -184,7 +184,7 @@ describe('resolving', () => {
 
 describe('calling', () => {
   test('errors arrive as what they are, by their code, without secrets', async () => {
-    const { destination, directory } = await start(['throws.ts'], (directory) => ({ throws: { password: { file: join(directory, 'password') } } }))
+    const { destination, directory } = await start(['throws.ts'], (home) => ({ throws: { password: { file: join(home, 'password') } } }))
     await writeFile(join(directory, 'password'), 'hunter2\n')
     const throws = await destination('throws')
     const error = 'no luck with ***'
@@ -208,25 +208,25 @@ describe('calling', () => {
   })
 
   test('a returner sees its context and a clean environment, and closes when idle', async () => {
-    const { destination, directory } = await start(['tells.ts'], (directory) => ({ tells: { file: join(directory, 'told') } }), { idleMs: 50 })
+    const { destination, directory } = await start(['tells.ts'], (home) => ({ tells: { file: join(home, 'told') } }), { idleMs: 50 })
     const tells = await destination('tells')
 
     await tells.send([delivery(7, new Map([[1, 'one']]))], notAborted)
 
-    const told = JSON.parse(readFileSync(join(directory, 'told'), 'utf8')) as Record<string, Record<string, unknown>>
-    expect(told['context']).toEqual({ minionId: 'minion', destination: 'tells', stateDir: join(directory, 'state', 'tells') })
-    expect(Object.keys(told['environment'] ?? {})).toEqual(['PATH'])
+    const told = JSON.parse(readFileSync(join(directory, 'told'), 'utf8')) as { context: object; environment: object; pid: number }
+    expect(told.context).toEqual({ minionId: 'minion', destination: 'tells', stateDir: join(directory, 'state', 'tells') })
+    expect(Object.keys(told.environment)).toEqual(['PATH'])
     expect(told).toMatchObject({ key: '20250101000000000007/minion/tells', ret: { jid: '20250101000000000007', return: { 1: 'one' } } })
     await until(() => existsSync(join(directory, 'told.closed')), 'the idle returner has closed')
-    expect(await until(() => !existsSync(`/proc/${String(told['pid'])}`), 'its process has ended')).toBe(true)
+    expect(await until(() => !existsSync(`/proc/${told.pid}`), 'its process has ended')).toBe(true)
     expect(await tells.send([delivery(8)], notAborted)).toEqual({ kind: 'delivered' })
   })
 
   test('built-in returners work through the host, inline and in a process', async () => {
-    const { destination, directory } = await start([], (directory) => ({
-      'rawfile_json.filename': join(directory, 'events'),
-      returner: { sqlite3: { database: join(directory, 'returns.db') } },
-      exec: { command: ['/bin/sh', '-c', `cat >> ${join(directory, 'executed')}`] },
+    const { destination, directory } = await start([], (home) => ({
+      'rawfile_json.filename': join(home, 'events'),
+      returner: { sqlite3: { database: join(home, 'returns.db') } },
+      exec: { command: ['/bin/sh', '-c', `cat >> ${join(home, 'executed')}`] },
     }))
 
     for (const name of ['rawfile_json', 'sqlite3', 'exec']) {
@@ -239,14 +239,14 @@ describe('calling', () => {
   })
 
   test('a batch may be as large as it is known to be wanted', async () => {
-    const { destination } = await start(['appends.ts'], (directory) => ({ appends: { file: join(directory, 'out') } }))
+    const { destination } = await start(['appends.ts'], (home) => ({ appends: { file: join(home, 'out') } }))
 
     expect((await destination('appends')).maxBatch).toBe(100)
     expect((await destination('rawfile_json')).maxBatch).toBe(500)
   })
 
   test('a return beyond the size cap goes without its value, marked', async () => {
-    const { destination, directory } = await start(['appends.ts'], (directory) => ({ appends: { file: join(directory, 'out') } }), { maxRecordBytes: 1000 })
+    const { destination, directory } = await start(['appends.ts'], (home) => ({ appends: { file: join(home, 'out') } }), { maxRecordBytes: 1000 })
 
     const opened = await destination('appends')
     await opened.send([delivery(1, 'x'.repeat(2000))], notAborted)
@@ -256,7 +256,7 @@ describe('calling', () => {
   })
 
   test('stored bytes that are no return are refused for good', async () => {
-    const { destination } = await start(['appends.ts'], (directory) => ({ appends: { file: join(directory, 'out') } }))
+    const { destination } = await start(['appends.ts'], (home) => ({ appends: { file: join(home, 'out') } }))
     const opened = await destination('appends')
 
     expect(await opened.send([{ ...delivery(1), body: encode(['not', 'a', 'return']) }], notAborted)).toMatchObject({ kind: 'permanent' })
@@ -265,9 +265,9 @@ describe('calling', () => {
 
 describe('testing a returner', () => {
   test('opens it as a destination would and says what is wrong', async () => {
-    const { host, directory } = await start([], (directory) => ({
-      sqlite3: { database: join(directory, 'good.db') },
-      alternative: { sqlite3: { database: join(directory, 'missing', 'x.db') } },
+    const { host, directory } = await start([], (home) => ({
+      sqlite3: { database: join(home, 'good.db') },
+      alternative: { sqlite3: { database: join(home, 'missing', 'x.db') } },
     }))
 
     expect(await host.test('sqlite3')).toEqual({ ok: true })

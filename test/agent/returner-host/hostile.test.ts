@@ -91,14 +91,12 @@ test('a healthy neighbour is not delayed by all of them together', async () => {
   const healthy = await site.destination('appends')
   await healthy.send([delivery(1)], notAborted)
   const failures = Promise.all(hostile.map((name) => failureOf(name)))
-  let hostileEnded = false
-  void failures.then(() => {
-    hostileEnded = true
-  })
+  const ended = new AbortController()
+  void failures.finally(() => ended.abort())
   const waits: number[] = []
 
   let next = 2
-  while (!hostileEnded) {
+  while (!ended.signal.aborted) {
     const start = performance.now()
     expect(await healthy.send([delivery(next)], notAborted)).toEqual({ kind: 'delivered' })
     waits.push(performance.now() - start)

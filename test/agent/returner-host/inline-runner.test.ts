@@ -11,6 +11,9 @@ const limits = {
 }
 const item = { key: 'key', body: delivery(1).body }
 
+const prepare: Prepare = async () =>
+  ({ ok: true, name: 'slow', load: { kind: 'built-in', name: 'slow' }, options: {}, from: {}, secrets: ['hunter2'], warnings: [] })
+
 /** A runner over a returner whose calls end when the test says so. */
 function start() {
   const clock = createFakeClock()
@@ -32,8 +35,6 @@ function start() {
       }
     },
   })
-  const prepare: Prepare = async () =>
-    ({ ok: true, name: 'slow', load: { kind: 'built-in', name: 'slow' }, options: {}, from: {}, secrets: ['hunter2'], warnings: [] })
   const runner = createInlineRunner({ limits, definition, context: { minionId: 'm', destination: 'slow', stateDir: '/' }, prepare }, clock)
   return { clock, runner, calls, counts: () => ({ opened, closed }) }
 }
