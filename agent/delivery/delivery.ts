@@ -137,7 +137,7 @@ export function createDelivery(settings: DeliverySettings, deps: DeliveryDeps): 
       outbox.onAvailability((unavailable) => {
         if (unavailable !== null) return
         volatile.storeAvailable()
-        lanes.wakeAll()
+        lanes.start()
       })
       lanes.start()
     },

@@ -25,14 +25,12 @@ export interface LaneReport extends Omit<LaneStatus, 'state'> {
 }
 
 export interface Lanes {
-  /** Makes the lanes of everything that is queued. */
+  /** Makes the lanes of everything that is queued, and wakes them: at the start, and when the store is back. */
   start(): void
   /** Takes a place for a destination; false when every place is in use by one with returns queued. */
   admit: (ref: DestinationRef) => boolean
   /** Something was queued for these. */
   queued: (names: string[]) => void
-  /** The store may be writable again. */
-  wakeAll(): void
   /** Tries a destination now. */
   nudge: (name: string) => void
   /** Opens every destination anew, with today's options. */
@@ -143,9 +141,6 @@ export function createLanes(limit: number, deps: LanesDeps): Lanes {
     start,
     admit: (ref) => ensure(ref) !== undefined,
     queued,
-    wakeAll() {
-      for (const lane of lanes.values()) lane.wake()
-    },
     nudge(name) {
       const lane = lanes.get(name)
       if (lane === undefined) return queued([name])

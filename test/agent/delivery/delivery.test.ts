@@ -94,6 +94,19 @@ describe('the delivery', () => {
     expect(returner.sends).toHaveLength(2)
   })
 
+  it('sends what an earlier run left also when the store could not be read at the start', async () => {
+    const { clock, outbox, returner } = make({}, (store) => {
+      store.preload(returnerRef('pg'), 2)
+      store.fail('no such device')
+    })
+    await clock.advance(1000)
+    expect(returner.sends).toEqual([])
+    outbox.fail(null)
+    await clock.advance(1000)
+
+    expect(returner.sends).toHaveLength(2)
+  })
+
   it('puts returners that are not there beside the untouched return', async () => {
     const { clock, link, run } = make()
     await run('J1', ['nosuch'])

@@ -97,6 +97,7 @@ export function createFakeOutbox(clock: Clock): FakeOutbox {
   }
 
   function claim(request: ClaimRequest): ClaimedDelivery[] {
+    if (unavailable !== null) return []
     if (claimError !== undefined) {
       const error = claimError
       claimError = undefined
@@ -177,7 +178,7 @@ export function createFakeOutbox(clock: Clock): FakeOutbox {
       return dues.length === 0 ? null : clock.now() + (Math.min(...dues) - clock.monotonic())
     },
     isQueued: (jid, name) => [...(queues.get(name)?.values() ?? [])].some((row) => row.jid === jid),
-    queuedDestinations: () => [...queues].flatMap(([name, queue]) => {
+    queuedDestinations: () => unavailable !== null ? [] : [...queues].flatMap(([name, queue]) => {
       const ref = refs.get(name)
       return queue.size === 0 || ref === undefined ? [] : [ref]
     }),

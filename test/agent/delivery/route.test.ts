@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import { returnerDestinationName } from '../../../agent/delivery/destination-name.ts'
 import type { ReturnerCatalogue } from '../../../agent/delivery/port.ts'
 import { route } from '../../../agent/delivery/route.ts'
 import type { RouteDeps, RouteSettings } from '../../../agent/delivery/route.ts'
@@ -13,7 +12,7 @@ const catalogue: ReturnerCatalogue = {
     if (name === 'broken') throw new Error('syntax error in broken.ts')
     if (name === 'hangs') return await new Promise(() => {})
     if (name.startsWith('no')) return { error: `there is no returner ${name}` }
-    return { ref: returnerRef(returnerDestinationName(name, request)) }
+    return { ref: returnerRef(Object.keys(request).length === 0 ? name : `${name}${JSON.stringify(request)}`) }
   },
   open() {
     throw new Error('not for routes')
@@ -53,7 +52,7 @@ describe('the route of a return', () => {
     const routing = await route(request, undefined, { ...settings, alwaysOn: ['a'] }, deps())
     const names = routing.destinations.map(({ name }) => name)
 
-    expect(names).toEqual([returnerDestinationName('a', request), 'a'])
+    expect(names).toEqual(['a{"retConfig":"alt","retKwargs":{"db":"x"}}', 'a'])
   })
 
   it('says of every name that leads nowhere why', async () => {
