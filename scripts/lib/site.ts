@@ -43,7 +43,7 @@ export interface SiteSettings {
 }
 
 /** Two ports that were free a moment ago. */
-async function freePorts(): Promise<[number, number]> {
+export async function freePorts(): Promise<[number, number]> {
   const servers = [createServer(), createServer()]
   const ports: number[] = []
   for (const server of servers) {
