@@ -4,6 +4,7 @@
  */
 import { isTargeted } from '../matchers/match.ts'
 import { errorText } from '../modules/error-text.ts'
+import type { Routing } from '../delivery/port.ts'
 import type { AgentServices } from '../modules/services.ts'
 import { StoreUnavailableError } from '../outbox/port.ts'
 import { encode } from '../wire/msgpack.ts'
@@ -11,6 +12,7 @@ import type { JobReturn } from '../wire/job-return.ts'
 import type { Value } from '../wire/value.ts'
 import { createControl } from './control.ts'
 import { createExecute } from './execute.ts'
+import type { PreparedJob } from './execute.ts'
 import { settleInterrupted } from './interrupted.ts'
 import { openJobProcess } from './job-process.ts'
 import type { JobProcess } from './job-process.ts'
@@ -100,8 +102,8 @@ export function createJobs(settings: JobsSettings, deps: JobsDeps, agentPid: num
         key,
         publication,
         request: publication.returners,
-        routing: await intake.route(publication.returners, master),
-        prepared: await execute(publication, master),
+        routing: await routeSafely(publication, master),
+        prepared: await prepare(publication, master),
         controller: new AbortController(),
         stored: received === 'new',
         state: 'waiting',
@@ -111,6 +113,25 @@ export function createJobs(settings: JobsSettings, deps: JobsDeps, agentPid: num
       place(job, received === 'refused')
     } finally {
       admitting.delete(name)
+    }
+  }
+
+  /** A routing that breaks down costs the named returners, never the return to the master. */
+  async function routeSafely(publication: Publication, master: string): Promise<Routing> {
+    try {
+      return await intake.route(publication.returners, master)
+    } catch (error) {
+      log.error({ jid: publication.jid, error: errorText(error) }, 'the returners of a job could not be resolved')
+      const { destinations } = await intake.route({ names: [] }, master)
+      return { destinations, errors: Object.fromEntries(publication.returners.names.map((name) => [name, errorText(error)])) }
+    }
+  }
+
+  async function prepare(publication: Publication, master: string): Promise<PreparedJob> {
+    try {
+      return await execute(publication, master)
+    } catch (error) {
+      return { immediate: false, isolated: false, run: () => Promise.reject(error) }
     }
   }
 
@@ -235,8 +256,9 @@ export function createJobs(settings: JobsSettings, deps: JobsDeps, agentPid: num
     async handle(load, master) {
       const publication = accepts(load)
       if (publication === undefined) return
-      if (stopping !== undefined) return log.info({ jid: publication.jid }, 'a job came while the agent stops, and is not taken')
-      const work = isQuestion(publication) ? answer(publication, master) : admit(publication, master)
+      const question = isQuestion(publication)
+      if (stopping !== undefined && !question) return log.info({ jid: publication.jid }, 'a job came while the agent stops, and is not taken')
+      const work = question ? answer(publication, master) : admit(publication, master)
       track(work)
       await work.catch(() => {})
     },

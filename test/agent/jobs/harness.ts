@@ -110,7 +110,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
       log,
       ledger,
       intake: {
-        route: (request) => Promise.resolve(options.route?.(request) ?? { destinations: [], errors: {} }),
+        route: async (request) => options.route?.(request) ?? { destinations: [], errors: {} },
         async accept(ret, routing, job) {
           await options.accept?.(ret)
           encode(ret)

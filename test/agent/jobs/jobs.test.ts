@@ -100,6 +100,17 @@ describe('one job', () => {
     expect(order).toEqual([{ names: ['a', 'b'], retConfig: 'alt', retKwargs: { db: 'x' } }, 'started'])
   })
 
+  test('returns to the master even when its returners cannot be resolved', async () => {
+    const { run } = harness({
+      route({ names }) {
+        if (names.length > 0) throw new Error('no catalogue')
+        return { destinations: [], errors: {} }
+      },
+    })
+
+    expect(await run('test.ping', [], { ret: 'a,b' })).toMatchObject({ return: true, returner_errors: { a: 'no catalogue', b: 'no catalogue' } })
+  })
+
   test('that is malformed is logged and passed over', async () => {
     const { jobs, logs, events } = harness()
 

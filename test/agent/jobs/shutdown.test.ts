@@ -28,6 +28,7 @@ describe('a stop', () => {
     await made.publish({ fun: 'cmd.run', arg: ['touch never'], jid: waiting })
 
     const stopped = made.jobs.stop()
+    expect(await made.ask('saltutil.find_job', [running])).toMatchObject({ return: { jid: running, state: 'running' } })
     expect(await made.returned(waiting)).toMatchObject({ success: false, retcode: 1, return: 'The minion was stopped before this job ran. It was not run.' })
     writeFileSync(`${made.directory}/go`, '')
     await stopped
