@@ -86,9 +86,13 @@ interface LedgerRow {
   spec: Uint8Array
 }
 
+/** Reads nothing but the books: what is left to read of a damaged store. */
+export function readLedgers(database: Database): Ledger[] {
+  return database.prepare<[], LedgerRow>('SELECT * FROM destinations ORDER BY id').all().map(toLedger)
+}
+
 /** The books over one connection: in memory, written through with absolute values at the end of each transaction. */
 export function createBooks(database: Database): Books {
-  const selectAll = database.prepare<[], LedgerRow>('SELECT * FROM destinations ORDER BY id')
   const insert = database.prepare<[number, string, string, Uint8Array]>(
     `INSERT INTO destinations VALUES (?, ?, ?, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, ?)`,
   )
@@ -105,9 +109,7 @@ export function createBooks(database: Database): Books {
   const byName = new Map<string, Ledger>()
   const dirty = new Set<Ledger>()
 
-  function adopt(row: LedgerRow): Ledger {
-    const { queued_bytes: queuedBytes, dead_bytes: deadBytes, last_error: lastError, ...rest } = row
-    const ledger: Ledger = { ...rest, queuedBytes, deadBytes, lastError, byPriority: [0, 0, 0] }
+  function adopt(ledger: Ledger): Ledger {
     ledgers.set(ledger.id, ledger)
     byName.set(ledger.name, ledger)
     return ledger
@@ -118,8 +120,8 @@ export function createBooks(database: Database): Books {
     const id = freeId(ledgers)
     insert.run(id, ref.name, ref.kind, ref.spec)
     return adopt({
-      id, name: ref.name, kind: ref.kind, spec: ref.spec, last_error: null, newest: 0, uptime: 0, queued_bytes: 0,
-      dead_bytes: 0, accepted: 0, delivered: 0, queued: 0, dead: 0, dropped: 0, purged: 0, lost: 0,
+      id, name: ref.name, kind: ref.kind, spec: ref.spec, lastError: null, newest: 0, uptime: 0, queuedBytes: 0, deadBytes: 0,
+      accepted: 0, delivered: 0, queued: 0, dead: 0, dropped: 0, purged: 0, lost: 0, byPriority: [0, 0, 0],
     })
   }
 
@@ -208,7 +210,7 @@ export function createBooks(database: Database): Books {
       ledgers.clear()
       byName.clear()
       dirty.clear()
-      for (const row of selectAll.all()) adopt(row)
+      for (const ledger of readLedgers(database)) adopt(ledger)
       for (const { destination_id: id, priority, count } of countHeld.all()) {
         const ledger = ledgers.get(id)
         if (ledger !== undefined) ledger.byPriority[priority] = count
@@ -261,6 +263,11 @@ export function correctBooks(database: Database, books: Books): { name: string; 
     books.fail(ledger, 'the store was damaged')
     return { name: ledger.name, count: Math.max(0, missing) }
   })
+}
+
+function toLedger(row: LedgerRow): Ledger {
+  const { queued_bytes: queuedBytes, dead_bytes: deadBytes, last_error: lastError, ...rest } = row
+  return { ...rest, queuedBytes, deadBytes, lastError, byPriority: [0, 0, 0] }
 }
 
 function freeId(ledgers: ReadonlyMap<number, Ledger>): number {

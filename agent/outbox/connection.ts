@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../log.ts'
-import { createBooks, type Ledger } from './books.ts'
+import { readLedgers, type Ledger } from './books.ts'
 import { countLoss, setAside } from './damage.ts'
 import { closeQuietly, openDatabase, prepareDirectory, type readFacts } from './database.ts'
 import { DamagedStoreError, OutboxRefusedError, codeOf, faultOf, reasonOf } from './faults.ts'
@@ -171,9 +171,7 @@ function openOrReplace(settings: ConnectionSettings, how: OpenHow): Session {
 function openStore(settings: ConnectionSettings, verify: boolean, salvaged: (books: Ledger[]) => void): Session {
   const database = openDatabase(settings.paths.database, settings.readFacts)
   try {
-    const books = createBooks(database)
-    books.reload()
-    salvaged(books.all())
+    salvaged(readLedgers(database))
     if (verify) {
       const verdict = String(database.pragma('quick_check(1)', { simple: true }))
       if (verdict !== 'ok') throw new DamagedStoreError(verdict)
@@ -202,9 +200,7 @@ function replaceStore(settings: ConnectionSettings, ledgers: Ledger[] | undefine
 function committedBooks({ database, books }: Session): Ledger[] {
   try {
     if (database.inTransaction) database.exec('ROLLBACK')
-    const committed = createBooks(database)
-    committed.reload()
-    return committed.all()
+    return readLedgers(database)
   } catch {
     return books.all()
   }

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { syncDirectory } from './database.ts'
 import { REASON } from './gaps.ts'
 import type { Ledger } from './books.ts'
@@ -15,18 +15,19 @@ export const unknownDestination = '(unknown)'
 const setAsideName = /^outbox-damaged-.*\.db$/
 
 /**
- * Moves a damaged store aside, whole and unchanged: database and WAL under a dated name that SQLite still takes for a
- * pair. Its connection must be closed and the lock held. Returns the new path.
+ * Moves a damaged store aside, whole: database and WAL under a dated name that SQLite still takes for a pair. Its
+ * connection must be closed and the lock held. Returns the new path.
  */
 export function setAside(paths: StorePaths, wallMs: number): string {
-  const stamp = new Date(wallMs).toISOString().replaceAll(/[-:]|\.\d+/g, '')
-  let target = join(paths.directory, `outbox-damaged-${stamp}.db`)
-  for (let n = 2; existsSync(target); n += 1) target = join(paths.directory, `outbox-damaged-${stamp}-${n}.db`)
+  const stamp = new Date(wallMs).toISOString().replaceAll(/[-:.]/g, '')
+  const target = join(paths.directory, `outbox-damaged-${stamp}.db`)
+  if (existsSync(target)) return setAside(paths, wallMs + 1)
   // The WAL goes first: cut off in between, the database is still at its place and is set aside at the next start.
   if (existsSync(paths.wal)) renameSync(paths.wal, `${target}-wal`)
   if (existsSync(paths.database)) renameSync(paths.database, target)
-  const older = readdirSync(paths.directory).filter((name) => setAsideName.test(name)).toSorted()
-  for (const name of older.slice(0, -maxSetAside)) {
+  // Never this one, even where the clock was set back and it looks the oldest.
+  const others = readdirSync(paths.directory).filter((name) => setAsideName.test(name) && name !== basename(target))
+  for (const name of others.toSorted().slice(0, 1 - maxSetAside)) {
     for (const suffix of ['', '-wal']) rmSync(join(paths.directory, name + suffix), { force: true })
   }
   syncDirectory(paths.directory)

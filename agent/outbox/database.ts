@@ -94,8 +94,10 @@ export function openDatabase(path: string, read: typeof readFacts = readFacts): 
     // The order matters: locking before the first access, page size and auto_vacuum before the first write.
     database.pragma('locking_mode = EXCLUSIVE')
     const version = identify(database)
-    database.pragma(`page_size = ${pageSize}`)
-    database.pragma('auto_vacuum = INCREMENTAL')
+    if (version === 0) {
+      database.pragma(`page_size = ${pageSize}`)
+      database.pragma('auto_vacuum = INCREMENTAL')
+    }
     database.pragma('journal_mode = WAL')
     database.pragma('synchronous = FULL')
     database.pragma(`wal_autocheckpoint = ${checkpointPages}`)

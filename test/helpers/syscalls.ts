@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 
 /** One call that changed a file or its directory, or made a change durable. */
 export interface SystemCall {
@@ -58,7 +59,7 @@ function ended(child: ChildProcess): Promise<number | null> {
 
 async function readAll(child: ChildProcess, descriptor: 2 | 3): Promise<string> {
   const stream = child.stdio[descriptor]
-  if (stream === null || stream === undefined || !('on' in stream)) return ''
+  if (!(stream instanceof Readable)) return ''
   const chunks: Buffer[] = []
   return new Promise((resolve) => {
     stream.on('data', (chunk: Buffer) => chunks.push(chunk))

@@ -7,6 +7,7 @@ const MiB = 1024 * 1024
 const GiB = 1024 * MiB
 
 const booksOf = (outbox: Outbox, name: string) => outbox.status().destinations.find((books) => books.name === name)
+const defaultsOf = (availableBytes: number) => resolveLimits({ directory: '/' }, availableBytes)
 const queuedJids = (outbox: Outbox, name: string) => outbox.list({ destination: name }).map(({ jid }) => jid)
 
 async function acceptEach(outbox: Outbox, items: [jid: string, priority: Priority][], destinations = [master], size = 10): Promise<void> {
@@ -15,12 +16,10 @@ async function acceptEach(outbox: Outbox, items: [jid: string, priority: Priorit
 
 describe('the default limits', () => {
   test('are a tenth of the disk, at least 64 MiB, at most 1 GiB, one destination half, a quarter for the master', () => {
-    const of = (bytes: number) => resolveLimits({ directory: '/' }, bytes)
-
-    expect(of(100 * MiB).totalBytes).toBe(64 * MiB)
-    expect(of(5 * GiB).totalBytes).toBe(512 * MiB)
-    expect(of(5000 * GiB).totalBytes).toBe(GiB)
-    expect(of(0)).toMatchObject({ destinationShare: 0.5, masterShare: 0.25 })
+    expect(defaultsOf(100 * MiB).totalBytes).toBe(64 * MiB)
+    expect(defaultsOf(5 * GiB).totalBytes).toBe(512 * MiB)
+    expect(defaultsOf(5000 * GiB).totalBytes).toBe(GiB)
+    expect(defaultsOf(0)).toMatchObject({ destinationShare: 0.5, masterShare: 0.25 })
   })
 
   test('can each be set', () => {

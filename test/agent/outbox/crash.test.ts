@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { brokenPromises, parsePromises } from './promises.ts'
@@ -12,7 +13,7 @@ async function killAfter(directory: string, reports: number, seed: number): Prom
   const child = spawn(process.execPath, [program, directory, '0', String(seed)], { stdio: ['ignore', 'ignore', 'inherit', 'pipe'] })
   const ended = once(child, 'close')
   const stream = child.stdio[3]
-  if (stream === null || stream === undefined || !('on' in stream)) throw new Error('the program has no descriptor 3')
+  if (!(stream instanceof Readable)) throw new Error('the program has no descriptor 3')
   let said = ''
   stream.on('data', (chunk: Buffer) => {
     said += chunk.toString()

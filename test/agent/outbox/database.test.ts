@@ -8,6 +8,8 @@ import { newDirectory, newReturn, openTestOutbox } from './support.ts'
 
 const asAsked: ConnectionFacts = { version: '3.51.3', journalMode: 'wal', synchronous: 2, lockingMode: 'exclusive', autoVacuum: 2 }
 
+const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8)
+
 describe('what is in force', () => {
   test('is accepted as asked, from the first SQLite without the WAL-reset bug on', () => {
     expect(() => checkFacts(asAsked)).not.toThrow()
@@ -50,8 +52,6 @@ describe('what is in force', () => {
 })
 
 describe('the files', () => {
-  const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8)
-
   test('are private, whatever the umask: the directory 0700, everything in it 0600', async () => {
     const before = process.umask(0)
     try {

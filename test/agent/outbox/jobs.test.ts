@@ -1,9 +1,18 @@
 import { describe, expect, test } from 'vitest'
+import type { Outbox } from '../../../agent/outbox/port.ts'
 import { copyStore, newReturn, openTestOutbox } from './support.ts'
 
 const key = (jid: string) => ({ master: 'ab', jid })
 const job = (jid: string) => ({ ...key(jid), fun: 'cmd.run', load: Buffer.from(`load ${jid}`) })
 const hourMs = 60 * 60 * 1000
+
+/** Receives and finishes jobs one by one. */
+async function runJobs(outbox: Outbox, from: number, count: number): Promise<void> {
+  for (let n = from; n < from + count; n += 1) {
+    await outbox.receive(job(`j${n}`))
+    await outbox.accept(newReturn(`j${n}`, [], { job: key(`j${n}`) }))
+  }
+}
 
 describe('jobs that a crash cuts off', () => {
   test('are there at the next start: waiting or running, since when, with their process', async () => {
@@ -69,14 +78,6 @@ describe('de-duplication', () => {
     expect(await after.outbox.receive(job('1'))).toBe('seen')
     await after.outbox.close()
   })
-
-  /** Receives and finishes jobs one by one. */
-  async function runJobs(outbox: Awaited<ReturnType<typeof openTestOutbox>>['outbox'], from: number, count: number): Promise<void> {
-    for (let n = from; n < from + count; n += 1) {
-      await outbox.receive(job(`j${n}`))
-      await outbox.accept(newReturn(`j${n}`, [], { job: key(`j${n}`) }))
-    }
-  }
 
   test('keeps the number of jids however old they are', async () => {
     const { outbox, clock } = await openTestOutbox({ limits: { rememberJids: 10, rememberMs: hourMs } })

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
+import { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import Database from 'better-sqlite3'
 import { expect, test } from 'vitest'
@@ -15,7 +16,7 @@ const program = fileURLToPath(new URL('../../fixtures/outbox-stream.ts', import.
 async function holdElsewhere(directory: string): Promise<{ pid: number | undefined; kill(): Promise<void> }> {
   const child = spawn(process.execPath, [program, directory], { stdio: ['ignore', 'ignore', 'inherit', 'pipe'] })
   const stream = child.stdio[3]
-  if (stream === null || stream === undefined || !('on' in stream)) throw new Error('the program has no descriptor 3')
+  if (!(stream instanceof Readable)) throw new Error('the program has no descriptor 3')
   await once(stream, 'data')
   stream.resume()
   return {

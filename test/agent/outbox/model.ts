@@ -57,6 +57,8 @@ export function createToy(limits: { perDestination: number; overall: number }): 
   const inOrder = () => [...returns.values()].toSorted((a, b) => a.id - b.id)
   const rowsOf = (name: string) => bookOf(name).queued + bookOf(name).dead
 
+  const rowsOfAll = () => [...books.keys()].reduce((sum, name) => sum + rowsOf(name), 0)
+
   function end(ret: ToyReturn, delivery: ToyDelivery, how: 'delivered' | 'dropped' | 'purged'): void {
     const book = bookOf(delivery.destination)
     book[how] += 1
@@ -180,8 +182,7 @@ export function createToy(limits: { perDestination: number; overall: number }): 
           return one === undefined || held.has(keyOf(ret, name)) ? [] : [one]
         })
       }
-      const total = () => [...books.keys()].reduce((sum, name) => sum + rowsOf(name), 0)
-      dropOldest(() => total() > limits.overall, (ret) => {
+      dropOldest(() => rowsOfAll() > limits.overall, (ret) => {
         const all = [...ret.deliveries.values()]
         return all.some((one) => held.has(keyOf(ret, one.destination))) ? [] : all
       })
