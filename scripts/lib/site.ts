@@ -60,6 +60,9 @@ export async function freePorts(): Promise<[number, number]> {
 /** The command as a person would start it, on this process's Node. */
 export const brineCommand = join(packageRoot, 'bin', 'brine')
 
+/** Halves the start of a command that runs from its TypeScript. */
+export const siteEnvironment = { ...process.env, NODE_COMPILE_CACHE: join(packageRoot, 'node_modules/.cache/brine') }
+
 function service(name: string, directory: string, args: string[]): Service {
   const logPath = join(directory, 'output.log')
   let child: ChildProcess | undefined
@@ -68,7 +71,7 @@ function service(name: string, directory: string, args: string[]): Service {
     directory,
     start() {
       const log = openSync(logPath, 'a')
-      child = spawn(process.execPath, [brineCommand, ...args], { stdio: ['ignore', log, log] })
+      child = spawn(process.execPath, [brineCommand, ...args], { env: siteEnvironment, stdio: ['ignore', log, log] })
     },
     async end(signal) {
       if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
@@ -124,7 +127,7 @@ export async function createSite(settings: SiteSettings): Promise<Site> {
     master,
     minions,
     async brine(args, options = {}) {
-      const child = spawn(process.execPath, [brineCommand, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+      const child = spawn(process.execPath, [brineCommand, ...args], { env: siteEnvironment, stdio: ['ignore', 'pipe', 'pipe'] })
       let output = ''
       let errors = ''
       child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))

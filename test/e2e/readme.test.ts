@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { packageRoot } from '../../agent/entry-points.ts'
-import { freePorts } from '../../scripts/lib/site.ts'
+import { freePorts, siteEnvironment } from '../../scripts/lib/site.ts'
 
 /** The shell blocks of a section of the front page, as one script. */
 function blocksOf(section: string): string {
@@ -23,7 +23,7 @@ it('the tour of the front page runs as it stands', async () => {
     .replace('interface: 127.0.0.1', `interface: 127.0.0.1\npublish_port: ${publish}\nret_port: ${request}`)
     .replace('id: web1', `id: web1\nmaster_port: ${request}`)
   writeFileSync(join(home, 'tour.sh'), script)
-  const shell = spawn('bash', ['-e', join(home, 'tour.sh')], { cwd: packageRoot, stdio: ['ignore', 'pipe', 'pipe'] })
+  const shell = spawn('bash', ['-e', join(home, 'tour.sh')], { cwd: packageRoot, env: siteEnvironment, stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   shell.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
   shell.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()))
