@@ -41,6 +41,7 @@ export function share() {
   return z.number({ error: 'expected a number from 0 to 1' }).min(0).max(1)
 }
 
+/** True or False. */
 export function flag() {
   return z.boolean({ error: 'expected True or False' })
 }

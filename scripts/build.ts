@@ -1,11 +1,11 @@
 /**
  * Builds `dist`: one bundle with shared chunks, so that the published command loads few files, and the declarations of what sites import.
  *
- *   npm run build
+ *   npm run build [-- DIRECTORY]
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { build } from 'esbuild'
 import { packageRoot } from '../agent/entry-points.ts'
 
@@ -15,7 +15,7 @@ const PROGRAMS = ['bin/main.mts', 'agent/returner-host/child.ts', 'agent/jobs/jo
 /** What package.json exports: these need declarations, too. */
 const LIBRARIES = ['returners/contract.ts', 'returners/testing.ts', 'agent/modules/contract.ts']
 
-const dist = join(packageRoot, 'dist')
+const dist = resolve(process.argv[2] ?? join(packageRoot, 'dist'))
 
 async function bundle(): Promise<void> {
   await build({
@@ -41,7 +41,7 @@ async function bundle(): Promise<void> {
 function declare(): void {
   const tsc = join(packageRoot, 'node_modules', 'typescript', 'bin', 'tsc')
   const options = [
-    '--ignoreConfig', '--declaration', '--emitDeclarationOnly', '--outDir', 'dist', '--rootDir', '.', '--target', 'es2024', '--lib', 'es2024',
+    '--ignoreConfig', '--declaration', '--emitDeclarationOnly', '--outDir', dist, '--rootDir', '.', '--target', 'es2024', '--lib', 'es2024',
     '--module', 'nodenext', '--types', 'node', '--strict', '--exactOptionalPropertyTypes', '--skipLibCheck', '--allowImportingTsExtensions',
     '--rewriteRelativeImportExtensions', '--erasableSyntaxOnly',
   ]
@@ -53,7 +53,7 @@ function report(): void {
   const files = readdirSync(dist, { recursive: true, encoding: 'utf8' }).map((name) => join(dist, name))
   const code = files.filter((file) => file.endsWith('.js') && statSync(file).isFile())
   const bytes = code.reduce((sum, file) => sum + statSync(file).size, 0)
-  console.log(`built ${code.length} files, ${Math.round(bytes / 1024)} KiB, in dist`)
+  console.log(`built ${code.length} files, ${Math.round(bytes / 1024)} KiB, in ${dist}`)
 }
 
 const missing = [...PROGRAMS, ...LIBRARIES].filter((file) => !existsSync(join(packageRoot, file)))

@@ -1,6 +1,7 @@
 import { isatty } from 'node:tty'
 import type { CommandModule } from 'yargs'
 import type { LoadedConfig } from '../../config/load.ts'
+import { writeMinionId } from '../../config/minion-id.ts'
 import { formatProblem } from '../../config/problems.ts'
 import { createLogger, type LogOutput } from '../pino-log.ts'
 import { EXIT } from './exit-codes.ts'
@@ -33,6 +34,7 @@ export const command: CommandModule<unknown, MinionArguments> = {
   async handler(args) {
     const loaded = await loadFor(args, { log_level: args.logLevel, log_file: args.logFile, id: args.id, master: args.master })
     const output = openLog(loaded)
+    keepMinionId(loaded)
     for (const problem of loaded.problems) output.log.warn({ problem: formatProblem(problem) }, 'The configuration has a problem')
     const { createMinion } = await import('../minion.ts')
     process.exitCode = await runMinion(createMinion(loaded, output.log), output)
@@ -73,6 +75,11 @@ async function runMinion(minion: Minion, { log, reopen }: Pick<LogOutput, 'log' 
     await minion.stop({ now: true }).catch((failure: unknown) => log.error({ err: failure }, 'The minion could not stop cleanly'))
     return exitCodeOf(error)
   }
+}
+
+/** An id made from the host's name stays when the host is renamed. */
+function keepMinionId({ config, sources }: LoadedConfig): void {
+  if (sources.id === 'hostname' && config.minion_id_caching) writeMinionId(config.conf_dir, config.id)
 }
 
 function openLog({ config }: LoadedConfig): LogOutput {

@@ -13,7 +13,6 @@ export const MAX_REQUEST_BYTES = 80 * 1024 * 1024
 const MAX_PATH_BYTES = 100
 
 export const requestSchema = z.strictObject({ id: z.int(), method: z.string().max(100), params: z.unknown().optional() })
-export type ControlRequest = z.output<typeof requestSchema>
 
 export const replySchema = z.union([
   z.strictObject({ id: z.int().nullable(), error: z.strictObject({ code: z.string(), message: z.string() }) }),

@@ -1,0 +1,146 @@
+import { describe, expect, test } from 'vitest'
+import { type Import, importsOf, readFiles, ROOMS } from './source.ts'
+
+const files = readFiles(ROOMS, /\.m?ts$/)
+const imports = importsOf(files)
+const ours = imports.filter((found) => found.own)
+
+/** What every room of the agent may know: where it runs, the time and the log. */
+const COMMON = ['agent/clock.ts', 'agent/log.ts', 'agent/entry-points.ts']
+
+/** Room → what it may import besides itself (docs/architecture.md, "Who may know whom"). The first row that fits a file counts. */
+const MAY_KNOW: readonly [room: string, allowed: readonly string[]][] = [
+  ['agent/wire/', []],
+  ['agent/transport/', ['agent/clock.ts', 'agent/log.ts']],
+  ['agent/keys/', ['agent/wire/']],
+  ['agent/link/', [...COMMON, 'agent/wire/', 'agent/keys/', 'agent/transport/port.ts']],
+  ['agent/outbox/', ['agent/clock.ts', 'agent/log.ts']],
+  ['agent/delivery/', [...COMMON, 'agent/wire/', 'agent/outbox/port.ts', 'agent/link/port.ts']],
+  ['agent/matchers/', ['agent/wire/']],
+  ['agent/grains/', [...COMMON, 'agent/wire/']],
+  ['agent/modules/', [...COMMON, 'agent/wire/', 'agent/matchers/']],
+  ['agent/jobs/', [...COMMON, 'agent/wire/', 'agent/matchers/', 'agent/modules/', 'agent/outbox/port.ts', 'agent/delivery/port.ts']],
+  ['agent/events/', [...COMMON, 'agent/wire/', 'agent/delivery/', 'agent/link/port.ts', 'agent/outbox/port.ts']],
+  ['agent/pillar/', [...COMMON, 'agent/wire/', 'agent/link/port.ts']],
+  [
+    'agent/returner-host/',
+    [...COMMON, 'agent/wire/', 'agent/outbox/port.ts', 'agent/delivery/port.ts', 'config/', 'returners/contract.ts', 'returners/registry.ts', 'returners/lib/'],
+  ],
+  ['agent/control/', [...COMMON, 'agent/outbox/port.ts']],
+  ['agent/cli/', ['agent/', 'config/']],
+  // What joins the rooms.
+  ['agent/', ['agent/', 'config/']],
+  ['config/', []],
+  ['returners/lib/', ['returners/contract.ts']],
+  ['returners/contract.ts', ['returners/lib/']],
+  ['returners/testing.ts', ['returners/contract.ts', 'returners/lib/']],
+  ['returners/registry.ts', ['returners/']],
+  // A returner; `returners/<name>/` itself is added below.
+  ['returners/', ['returners/contract.ts', 'returners/lib/']],
+  ['master/', [...COMMON, 'agent/pino-log.ts', 'agent/wire/', 'agent/transport/', 'agent/matchers/', 'config/', 'returners/']],
+  ['bin/', ['agent/cli/', 'agent/entry-points.ts', 'master/cli/']],
+  ['scripts/', ['agent/', 'bin/', 'config/', 'master/', 'returners/', 'test/']],
+  ['test/', ['']],
+]
+
+/** Package → the files that may import it. */
+const OWNERS: Readonly<Record<string, readonly string[]>> = {
+  'better-sqlite3': ['agent/outbox/', 'returners/sqlite3/'],
+  ws: ['agent/transport/ws.ts', 'master/server/ws.ts'],
+  yargs: ['bin/main.mts', 'agent/cli/', 'master/cli/'],
+  pino: ['agent/pino-log.ts'],
+  'node:child_process': ['agent/jobs/process-runner.ts', 'agent/returner-host/child-process.ts', 'returners/exec/index.ts'],
+  'node:worker_threads': [],
+}
+
+/** `agent/link/` for `agent/link/link.ts`. */
+function folderOf(path: string): string {
+  return path.split('/').slice(0, 2).join('/') + (path.split('/').length > 2 ? '/' : '')
+}
+
+function isAllowed({ from, target }: Import): boolean {
+  const [room, allowed] = MAY_KNOW.find(([prefix]) => from.startsWith(prefix)) ?? ['', []]
+  const self = room === 'returners/' ? folderOf(from) : room
+  return target.startsWith(self) || allowed.some((prefix) => target.startsWith(prefix))
+}
+
+const shown = ({ from, target }: Import): string => `${from} → ${target}`
+
+describe('who may know whom', () => {
+  test('the check sees the code', () => {
+    expect(ours.length).toBeGreaterThan(300)
+    expect(imports).toContainEqual({ from: 'bin/main.mts', target: 'agent/cli/minion.ts', own: true, fixed: false })
+    expect(imports).toContainEqual({ from: 'agent/pino-log.ts', target: 'agent/log.ts', own: true, fixed: true })
+  })
+
+  test.each(MAY_KNOW.map(([room, allowed]) => ({ room, allowed: allowed.join(' ') })))('$room knows only itself and: $allowed', ({ room }) => {
+    const inRoom = ours.filter(({ from }) => MAY_KNOW.find(([prefix]) => from.startsWith(prefix))?.[0] === room)
+
+    expect(inRoom.filter((found) => !isAllowed(found)).map(shown)).toEqual([])
+  })
+
+  test('a forbidden import would be found', () => {
+    const forbidden: Import[] = [
+      { from: 'agent/outbox/outbox.ts', target: 'agent/wire/msgpack.ts', own: true, fixed: true },
+      { from: 'returners/http/index.ts', target: 'returners/exec/index.ts', own: true, fixed: true },
+      { from: 'agent/minion.ts', target: 'master/jid.ts', own: true, fixed: true },
+      { from: 'agent/wire/json.ts', target: 'test/helpers/until.ts', own: true, fixed: true },
+    ]
+
+    expect(forbidden.filter(isAllowed)).toEqual([])
+  })
+
+  test('every file stands in a room of the table', () => {
+    expect(files.map((file) => file.path).filter((path) => !MAY_KNOW.some(([prefix]) => path.startsWith(prefix)))).toEqual([])
+  })
+
+  test('every import of ours names a file that is there', () => {
+    const known = new Set(files.map((file) => file.path))
+    const strange = ours.filter(({ from, target }) => !from.startsWith('test/') && !known.has(target))
+
+    expect(strange.map(shown)).toEqual([])
+  })
+})
+
+describe('single owners', () => {
+  test.each(Object.entries(OWNERS))('%s belongs to %j', (name, owners) => {
+    const others = imports.filter(({ from, target }) => target === name && !/^(test|scripts)\//.test(from) && !owners.some((owner) => from.startsWith(owner)))
+
+    expect(others.map(shown)).toEqual([])
+  })
+
+  test('returners load their drivers themselves; the rest imports only the declared dependencies', () => {
+    const declared = new Set(['better-sqlite3', 'pino', 'ws', 'yaml', 'yargs', 'zod'])
+    const others = imports.filter(({ from, target, own }) => !own && !/^(test|scripts)\//.test(from) && !target.startsWith('node:') && !declared.has(target))
+
+    expect(others.map(shown)).toEqual([])
+  })
+})
+
+test('no imports run in circles', () => {
+  const graph = new Map<string, string[]>()
+  for (const { from, target, fixed } of ours) if (fixed) graph.set(from, [...(graph.get(from) ?? []), target])
+
+  expect(findCircle(graph)).toBeUndefined()
+  expect(findCircle(new Map([['a', ['b']], ['b', ['c']], ['c', ['a']]]))).toEqual(['a', 'b', 'c', 'a'])
+})
+
+/** A path that returns to where it began; undefined when there is none. */
+function findCircle(graph: ReadonlyMap<string, readonly string[]>): string[] | undefined {
+  const done = new Set<string>()
+  const visit = (at: string, path: string[]): string[] | undefined => {
+    if (path.includes(at)) return [...path.slice(path.indexOf(at)), at]
+    if (done.has(at)) return undefined
+    for (const next of graph.get(at) ?? []) {
+      const circle = visit(next, [...path, at])
+      if (circle !== undefined) return circle
+    }
+    done.add(at)
+    return undefined
+  }
+  for (const start of graph.keys()) {
+    const circle = visit(start, [])
+    if (circle !== undefined) return circle
+  }
+  return undefined
+}
