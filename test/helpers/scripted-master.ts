@@ -50,6 +50,8 @@ export interface ScriptedMaster {
   signed(fields: object, key?: KeyObject): Uint8Array
   publish(load: ValueObject, options?: { signWith?: KeyObject | null; sharedKey?: string }): void
   publishBytes(bytes: Uint8Array): void
+  /** Sends an answer late, on the newest request socket. */
+  reply(bytes: Uint8Array | typeof SILENCE): void
   /** Cuts all sockets of one kind. */
   cut(kind: 'requests' | 'publications'): void
   /** Ends listening and all sockets; `listen` comes back on the same ports. */
@@ -104,6 +106,9 @@ export async function createScriptedMaster(key: RsaPair, script: Partial<MasterS
     },
     publishBytes(bytes) {
       for (const socket of servers[1]?.clients ?? []) socket.send(bytes)
+    },
+    reply(bytes) {
+      if (bytes !== SILENCE) [...servers[0]?.clients ?? []].at(-1)?.send(bytes)
     },
     cut(kind) {
       for (const socket of servers[kind === 'requests' ? 0 : 1]?.clients ?? []) socket.terminate()

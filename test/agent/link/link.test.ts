@@ -333,6 +333,23 @@ describe('publications', () => {
     expect(states.at(-1)).toBe('connected')
   })
 
+  test('only so many wait for a new session', async () => {
+    const { publications, said } = await connected({ requireSignature: false, timing: { authTimeoutMs: 60_000 } })
+    const { auth } = master.script
+    const held: ReturnType<typeof auth>[] = []
+    master.sharedKey = generateKeyText()
+    master.script.auth = (load) => {
+      held.push(auth(load, master))
+      return SILENCE
+    }
+    for (let count = 0; count < 1100; count += 1) master.publish({ jid: String(count) }, { signWith: null })
+    await until(() => held.length === 1, 'a new session was asked for')
+    await until(() => said('too many publications').length === 1, 'one was dropped')
+    for (const answer of held) master.reply(answer)
+    await until(() => publications.length === 1001, 'the others came')
+    expect(publications.at(-1)).toEqual({ jid: '1000' })
+  })
+
   test('a new shared key starts its own count of serials', async () => {
     const { publications } = await connected()
     master.publish({ jid: 'old', serial: 1000 })
