@@ -135,7 +135,15 @@ async function compose(
   const control = createControlServer({
     path: controlSocketPath(config.sock_dir),
     methods: {
-      ...createOutboxMethods({ outbox, describe: (body) => recordOf(body).record }),
+      ...createOutboxMethods({
+        outbox,
+        describe: (body) => recordOf(body).record,
+        // What an operator retries is tried now, also where the next attempt is an hour away.
+        onRetry: (destination) => {
+          const names = delivery.status().lanes.map((lane) => lane.destination)
+          for (const name of names) if (destination === undefined || destination === name) delivery.retryNow(name)
+        },
+      }),
       ping: () => Promise.resolve(true),
       status: () => Promise.resolve(statusOf({ config, outbox, delivery, jobs, links, uptimeMs: clock.monotonic() - startedAt })),
     },

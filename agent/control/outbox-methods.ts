@@ -11,6 +11,8 @@ export interface OutboxMethodsSettings {
   outbox: Outbox
   /** A stored body as the JSON-safe map of its return. Throws when it is damaged. */
   describe: (body: Uint8Array) => object
+  /** Called after a retry, with the destination that it was for; undefined for all. */
+  onRetry?: (destination: string | undefined) => void
 }
 
 const filterSchema = z.strictObject({
@@ -34,7 +36,7 @@ const EXPORT_ROWS = 200
 const EXPORT_BYTES = 8 * 1024 * 1024
 
 /** `outbox.status|list|show|retry|purge|export`. Parameters are checked; nothing is in the results that JSON cannot hold. */
-export function createOutboxMethods({ outbox, describe }: OutboxMethodsSettings): ControlMethods {
+export function createOutboxMethods({ outbox, describe, onRetry }: OutboxMethodsSettings): ControlMethods {
   return {
     async 'outbox.status'() {
       const status = outbox.status()
@@ -54,7 +56,9 @@ export function createOutboxMethods({ outbox, describe }: OutboxMethodsSettings)
     async 'outbox.retry'(params) {
       const { filter, to } = parse(changeSchema, params)
       const target = to === undefined ? undefined : findDestination(outbox, to)
-      return { count: await outbox.retry(present(filter), target) }
+      const retried = await outbox.retry(present(filter), target)
+      onRetry?.(to ?? filter.destination)
+      return { count: retried }
     },
     async 'outbox.purge'(params) {
       const { filter } = parse(changeSchema.omit({ to: true }), params)
