@@ -3,6 +3,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
+import ts from 'typescript'
 import { parse } from 'yaml'
 import { packageRoot } from '../../agent/entry-points.ts'
 import { startHttpSink } from '../helpers/http-sink.ts'
@@ -36,6 +37,18 @@ test('every block has a path and is run by a test below', () => {
     '/usr/local/bin/store-return',
     '/usr/local/bin/store-return-python',
   ])
+})
+
+test('the TypeScript of the page has the types it claims', () => {
+  const settings = ts.readConfigFile(join(packageRoot, 'tsconfig.json'), (path) => ts.sys.readFile(path)).config as { compilerOptions: object }
+  // A site's directory has no package.json that says "module".
+  const asModules = { module: 'esnext', moduleResolution: 'bundler', typeRoots: [join(packageRoot, 'node_modules', '@types')] }
+  const { options } = ts.convertCompilerOptionsFromJson({ ...settings.compilerOptions, ...asModules }, packageRoot)
+  const files = [...blocks.keys()].filter((path) => path.endsWith('.ts')).map((path) => join(root, path))
+
+  const diagnostics = ts.getPreEmitDiagnostics(ts.createProgram(files, options))
+
+  expect(diagnostics.map((one) => ts.flattenDiagnosticMessageText(one.messageText, '\n'))).toEqual([])
 })
 
 /** A block of YAML with the paths of the page moved under `root`. */

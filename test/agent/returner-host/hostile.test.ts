@@ -1,6 +1,10 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { packageRoot } from '../../../agent/entry-points.ts'
 import { delivery, notAborted, startTestHost, type TestHost } from '../../helpers/returner-host.ts'
 import { until } from '../../helpers/until.ts'
 
@@ -128,6 +132,20 @@ test('an abort ends a call that listens and kills one that does not', async () =
   stop.abort(new Error('shutdown'))
 
   expect(await call).toEqual({ kind: 'retry', error: expect.stringMatching(/it did not stop when told to$/) })
+})
+
+test('a returner process ends with an agent that was killed', async () => {
+  const agent = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', join(packageRoot, 'test', 'fixtures', 'returner-host-agent.ts')], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const [line] = (await once(agent.stdout, 'data')) as [Buffer]
+  const { pid, directory } = JSON.parse(line.toString()) as { pid: number; directory: string }
+  expect(isGone(String(pid))).toBe(false)
+
+  agent.kill('SIGKILL')
+
+  expect(await until(() => isGone(String(pid)), 'the returner process has ended')).toBe(true)
+  await rm(directory, { recursive: true })
 })
 
 function isGone(pid: string): boolean {
