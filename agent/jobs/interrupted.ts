@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import { errorText } from '../modules/error-text.ts'
 import { decode } from '../wire/msgpack.ts'
 import type { ProcessMark, UnfinishedJob } from '../outbox/port.ts'
 import type { ValueObject } from '../wire/value.ts'
@@ -7,6 +8,8 @@ import { endProcesses, groupMembers } from './processes.ts'
 import type { ProcessInfo } from './processes.ts'
 import { parsePublication } from './publication.ts'
 import type { Publication } from './publication.ts'
+import { failed, jobReturn } from './result.ts'
+import type { JobsDeps, JobsSettings } from './settings.ts'
 
 /** What a crash left of one job, and what was done about it. */
 export interface InterruptedJob {
@@ -79,4 +82,25 @@ function tryDecode(bytes: Uint8Array): unknown {
   } catch {
     return undefined
   }
+}
+
+/**
+ * Gives every job of the agent's last life its one return. A return that cannot be accepted is logged; its job stays
+ * unfinished and is reported at the next start. Resolves with the number of jobs.
+ */
+export async function reportInterrupted(settings: JobsSettings, deps: JobsDeps): Promise<number> {
+  const unfinished = deps.ledger.unfinished()
+  const { runner, clock, intake, log } = deps
+  const { killGraceMs, survivors } = settings
+  for await (const { job, publication, text } of settleInterrupted({ unfinished, runner, clock, killGraceMs, survivors })) {
+    log.warn({ jid: job.jid, state: job.state }, 'a job of the last life was interrupted')
+    try {
+      const routing = await intake.route(publication.returners, job.master)
+      const ret = jobReturn(publication, settings.minionId, failed(text), routing.errors)
+      await intake.accept(ret, routing, { master: job.master, jid: job.jid })
+    } catch (error) {
+      log.error({ jid: job.jid, error: errorText(error) }, 'the return of an interrupted job could not be accepted')
+    }
+  }
+  return unfinished.length
 }

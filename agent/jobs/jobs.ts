@@ -4,25 +4,19 @@
  */
 import { isTargeted } from '../matchers/match.ts'
 import { errorText } from '../modules/error-text.ts'
-import type { Routing } from '../delivery/port.ts'
 import type { AgentServices } from '../modules/services.ts'
-import { StoreUnavailableError } from '../outbox/port.ts'
-import { encode } from '../wire/msgpack.ts'
 import type { JobReturn } from '../wire/job-return.ts'
 import type { Value } from '../wire/value.ts'
+import { createAdmission } from './admission.ts'
 import { createControl } from './control.ts'
 import { createExecute } from './execute.ts'
-import type { PreparedJob } from './execute.ts'
-import { settleInterrupted } from './interrupted.ts'
-import { openJobProcess } from './job-process.ts'
-import type { JobProcess } from './job-process.ts'
-import { createLoopWatch } from './loop-watch.ts'
+import { reportInterrupted } from './interrupted.ts'
+import { createPerformer } from './perform.ts'
 import { JobEndedError } from './process-runner.ts'
-import { functionLabel, parsePublication } from './publication.ts'
+import { parsePublication } from './publication.ts'
 import type { Publication } from './publication.ts'
-import { endedText, failed, jobReturn, threw } from './result.ts'
+import { endedText, failed, jobReturn, refusedText } from './result.ts'
 import { runToEnd } from './run-job.ts'
-import type { JobResult } from './run-job.ts'
 import type { JobsDeps, JobsSettings } from './settings.ts'
 import { createJobTable } from './table.ts'
 import type { Job } from './table.ts'
@@ -48,18 +42,17 @@ export interface Jobs {
 
 const questions: ReadonlySet<string> = new Set(['saltutil.find_job', 'saltutil.running', 'saltutil.is_running'])
 const stoppedText = 'The minion was stopped before this job ran. It was not run.'
-const refusedText = 'The job was not run: the store of returns cannot be written, and on_store_failure is refuse.'
 
 /** The agent's jobs; nothing runs until the first publication. `agentPid`: shown for functions that run in the agent. */
 export function createJobs(settings: JobsSettings, deps: JobsDeps, agentPid: number): Jobs {
-  const { clock, log, ledger, intake, runner } = deps
+  const { clock, log, ledger, runner } = deps
   const table = createJobTable()
   const queue: Job[] = []
   /** Publications between the received row and their place in the table. */
   const admitting = new Set<string>()
   /** Everything under way, for `stop`. */
   const underWay = new Set<Promise<void>>()
-  const watch = createLoopWatch({ clock, log, limitMs: settings.blockedLoopMs })
+  const { run, finish } = createPerformer(settings, deps, table)
   /** Slots taken. Small urgent jobs take none. */
   let slots = 0
   let stopping: { hurry: () => void; done: Promise<void> } | undefined
@@ -84,6 +77,8 @@ export function createJobs(settings: JobsSettings, deps: JobsDeps, agentPid: num
     log,
   })
 
+  const admission = createAdmission(settings, deps, { execute, agentPid })
+
   function track(work: Promise<void>): void {
     const tracked = work.catch((error: unknown) => log.error({ error: errorText(error) }, 'a job could not be handled'))
     underWay.add(tracked)
@@ -96,53 +91,12 @@ export function createJobs(settings: JobsSettings, deps: JobsDeps, agentPid: num
     if (table.has(key) || admitting.has(name)) return deps.wake(publication.jid, master)
     admitting.add(name)
     try {
-      const received = await receive(publication, key)
-      if (received === 'seen') return deps.wake(publication.jid, master)
-      const job: Job = {
-        key,
-        publication,
-        request: publication.returners,
-        routing: await routeSafely(publication, master),
-        prepared: await prepare(publication, master),
-        controller: new AbortController(),
-        stored: received === 'new',
-        state: 'waiting',
-        pid: agentPid,
-      }
-      table.enter(job)
-      place(job, received === 'refused')
+      const admitted = await admission(publication, master)
+      if (admitted === 'seen') return deps.wake(publication.jid, master)
+      table.enter(admitted.job)
+      place(admitted.job, admitted.refused)
     } finally {
       admitting.delete(name)
-    }
-  }
-
-  /** A routing that breaks down costs the named returners, never the return to the master. */
-  async function routeSafely(publication: Publication, master: string): Promise<Routing> {
-    try {
-      return await intake.route(publication.returners, master)
-    } catch (error) {
-      log.error({ jid: publication.jid, error: errorText(error) }, 'the returners of a job could not be resolved')
-      const { destinations } = await intake.route({ names: [] }, master)
-      return { destinations, errors: Object.fromEntries(publication.returners.names.map((name) => [name, errorText(error)])) }
-    }
-  }
-
-  async function prepare(publication: Publication, master: string): Promise<PreparedJob> {
-    try {
-      return await execute(publication, master)
-    } catch (error) {
-      return { immediate: false, isolated: false, run: () => Promise.reject(error) }
-    }
-  }
-
-  /** The received row: durable before the job waits or runs. */
-  async function receive(publication: Publication, key: { master: string; jid: string }): Promise<'new' | 'seen' | 'volatile' | 'refused'> {
-    try {
-      return await ledger.receive({ ...key, fun: functionLabel(publication.fun), load: encode(publication.load) })
-    } catch (error) {
-      if (!(error instanceof StoreUnavailableError)) throw error
-      log.error({ jid: key.jid, error: error.message }, 'a job could not be recorded')
-      return settings.onStoreFailure === 'run' ? 'volatile' : 'refused'
     }
   }
 
@@ -167,66 +121,6 @@ export function createJobs(settings: JobsSettings, deps: JobsDeps, agentPid: num
       slots -= 1
       const next = slots < settings.maxRunning ? queue.shift() : undefined
       if (next !== undefined) track(runInSlot(next))
-    }
-  }
-
-  async function run(job: Job): Promise<void> {
-    const { publication, prepared } = job
-    let process: JobProcess | undefined
-    let result: JobResult
-    table.moveTo(job, 'running')
-    try {
-      process = prepared.isolated ? openJobProcess(runner, job.key.jid, settings.environment) : undefined
-      if (process !== undefined) table.moveTo(job, 'running', process.pid)
-      result = (await start(job, process)) ? await watched(job, process) : failed(refusedText)
-    } catch (error) {
-      result = threw(functionLabel(publication.fun), '', error)
-    } finally {
-      process?.close()
-    }
-    await finish(job, result)
-  }
-
-  /** The started row: durable before the function runs. False when the store cannot take it and jobs are to be refused then. */
-  async function start(job: Job, process: JobProcess | undefined): Promise<boolean> {
-    if (!job.stored) return true
-    try {
-      await (process?.mark === undefined ? ledger.start(job.key) : ledger.start(job.key, process.mark))
-      return true
-    } catch (error) {
-      if (!(error instanceof StoreUnavailableError)) throw error
-      log.error({ jid: job.key.jid, error: error.message }, 'the start of a job could not be recorded')
-      return settings.onStoreFailure === 'run'
-    }
-  }
-
-  async function watched(job: Job, process: JobProcess | undefined): Promise<JobResult> {
-    const leave = process === undefined ? watch.enter(job.key.jid) : () => {}
-    try {
-      const { publication, prepared, controller } = job
-      return await runToEnd({ publication, prepared, signal: controller.signal, process }, { runner, clock, killGraceMs: settings.killGraceMs })
-    } finally {
-      leave()
-    }
-  }
-
-  async function finish(job: Job, result: JobResult): Promise<void> {
-    table.moveTo(job, 'returning')
-    try {
-      await hand(jobReturn(job.publication, settings.minionId, result, job.routing.errors), job)
-    } finally {
-      table.leave(job)
-    }
-  }
-
-  /** A result that cannot be stored as it is (too large, not encodable) still gives a return that says so. */
-  async function hand(ret: JobReturn, job: Job): Promise<void> {
-    try {
-      await intake.accept(ret, job.routing, job.key)
-    } catch (error) {
-      log.error({ jid: job.key.jid, error: errorText(error) }, 'a return could not be accepted')
-      const result = failed(`The function ended, but its return could not be accepted: ${errorText(error)}`)
-      await intake.accept(jobReturn(job.publication, settings.minionId, result, job.routing.errors), job.routing, job.key)
     }
   }
 
@@ -299,15 +193,4 @@ export function createJobs(settings: JobsSettings, deps: JobsDeps, agentPid: num
 /** A question about jobs is no result: it leaves no rows, unless a returner is asked for by name. */
 function isQuestion(publication: Publication): boolean {
   return typeof publication.fun === 'string' && questions.has(publication.fun) && publication.returners.names.length === 0
-}
-
-async function reportInterrupted(settings: JobsSettings, deps: JobsDeps): Promise<number> {
-  const unfinished = deps.ledger.unfinished()
-  const { runner, clock, intake, log } = deps
-  for await (const { job, publication, text } of settleInterrupted({ unfinished, runner, clock, killGraceMs: settings.killGraceMs, survivors: settings.survivors })) {
-    const routing = await intake.route(publication.returners, job.master)
-    await intake.accept(jobReturn(publication, settings.minionId, failed(text), routing.errors), routing, { master: job.master, jid: job.jid })
-    log.warn({ jid: job.jid, state: job.state }, 'a job of the last life was interrupted')
-  }
-  return unfinished.length
 }

@@ -61,6 +61,8 @@ export function missingFunction(fun: string, text: string, docs: ValueObject): O
   return failed(Object.assign(Object.create(null) as ValueObject, docs, { [fun]: text }))
 }
 
+export const refusedText = 'The job was not run: the store of returns cannot be written, and on_store_failure is refuse.'
+
 /** The text for a function that a blackout refuses. */
 export function blackoutText(fun: string): string {
   return (

@@ -7,7 +7,7 @@
  * `waiting`: received, behind the limit. `running`: has a slot; its started row is being stored or its function runs.
  * `returning`: its return is on its way into the outbox. Only `enter`, `moveTo` and `leave` change it.
  */
-import type { ReturnerRequest, Routing } from '../delivery/port.ts'
+import type { Routing } from '../delivery/port.ts'
 import type { JobKey } from '../outbox/port.ts'
 import type { ValueObject } from '../wire/value.ts'
 import type { PreparedJob } from './execute.ts'
@@ -18,7 +18,6 @@ export type JobState = 'waiting' | 'running' | 'returning'
 export interface Job {
   readonly key: JobKey
   readonly publication: Publication
-  readonly request: ReturnerRequest
   readonly prepared: PreparedJob
   readonly routing: Routing
   readonly controller: AbortController
