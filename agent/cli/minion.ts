@@ -62,8 +62,8 @@ async function runMinion(minion: Minion, { log, reopen }: Pick<LogOutput, 'log' 
     process.on('SIGTERM', stop)
     process.on('SIGINT', stop)
     process.on('SIGHUP', () => {
-      log.info({}, 'Opening the log file again')
       reopen()
+      log.info({}, 'The log file was opened again')
     })
   })
   try {

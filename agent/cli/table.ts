@@ -10,6 +10,8 @@ export interface Column<Row> {
 
 const WIDTH = 80
 const GAP = 2
+/** A column that gives way keeps at least this much. */
+const MIN_WIDTH = 8
 
 /** Lines of a table, the titles first. Control characters in values are shown, not sent to the terminal. */
 export function formatTable<Row>(rows: readonly Row[], columns: readonly Column<Row>[]): string[] {
@@ -28,14 +30,19 @@ export function printable(text: string): string {
   return text.replaceAll(/\s+/g, ' ').replaceAll(/\p{Cc}/gu, '\uFFFD')
 }
 
+/** Takes what is too much from the widest of the columns that give way, again and again: a short name beside a long error stays whole. */
 function shrink<Row>(widths: number[], columns: readonly Column<Row>[]): void {
+  const least = columns.map((column) => Math.max(column.title.length, MIN_WIDTH))
+  const shrinking = columns.flatMap((column, index) => (column.shrinks === true ? [index] : []))
   let excess = widths.reduce((sum, width) => sum + width, 0) + GAP * (columns.length - 1) - WIDTH
-  for (const [index, column] of columns.entries()) {
-    if (column.shrinks !== true || excess <= 0) continue
-    const width = widths[index] ?? 0
-    const least = Math.min(width, Math.max(column.title.length, 8))
-    widths[index] = Math.max(least, width - excess)
-    excess -= width - (widths[index] ?? 0)
+  for (; excess > 0; excess -= 1) {
+    const widest = shrinking.toSorted((one, other) => room(other) - room(one))[0]
+    if (widest === undefined || room(widest) <= 0) return
+    widths[widest] = (widths[widest] ?? 0) - 1
+  }
+
+  function room(index: number): number {
+    return (widths[index] ?? 0) - (least[index] ?? 0)
   }
 }
 

@@ -1,0 +1,88 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { packageRoot } from '../../../agent/entry-points.ts'
+import { callControl } from '../../../agent/control/client.ts'
+import { runBrine } from '../../helpers/brine.ts'
+import { until } from '../../helpers/until.ts'
+
+let root: string
+let ends: (() => Promise<unknown>)[]
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'brine-minion-'))
+  ends = []
+  mkdirSync(join(root, 'etc', 'brine'), { recursive: true })
+  writeFileSync(join(root, 'etc', 'brine', 'minion'), 'master: 127.0.0.1:1\nlog_level: info\n')
+})
+
+afterEach(async () => {
+  for (const end of ends) await end()
+  rmSync(root, { recursive: true, force: true })
+})
+
+/** A minion without a master, ready to be asked. */
+async function startMinion() {
+  const child = spawn(process.execPath, [join(packageRoot, 'bin', 'brine'), 'minion', '--root-dir', root, '--id', 'web1'], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const ended = once(child, 'exit')
+  ends.push(async () => {
+    child.kill('SIGKILL')
+    await ended
+  })
+  let log = ''
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => (log += chunk))
+  const socket = join(root, 'run', 'brine', 'minion', 'control.sock')
+  await until(() => callControl(socket, 'status').catch(() => undefined), 'the minion answers', 20_000)
+  return { child, ended, log: () => log }
+}
+
+describe('brine minion', () => {
+  test('runs without a master, answers on its socket, and ends with 0 on SIGTERM', async () => {
+    const { child, ended, log } = await startMinion()
+
+    const status = await runBrine(['status', '--json', '--root-dir', root])
+    child.kill('SIGTERM')
+
+    expect(JSON.parse(status.stdout)).toMatchObject({ id: 'web1', pid: child.pid, masters: [{ master: '127.0.0.1:1' }] })
+    expect(await ended).toEqual([0, null])
+    expect(log()).toMatch(/"signal":"SIGTERM"/)
+  })
+
+  test('SIGHUP opens a new log file after rotation', async () => {
+    const { child } = await startMinion()
+    const file = join(root, 'var', 'log', 'brine', 'minion')
+
+    renameSync(file, `${file}.1`)
+    child.kill('SIGHUP')
+
+    expect(await until(() => readIfThere(file), 'the new log file has a line')).toContain('The log file was opened again')
+  })
+
+  test('a second minion on the same store refuses to start and leaves the first alone', async () => {
+    const { child } = await startMinion()
+
+    const second = await runBrine(['minion', '--root-dir', root])
+
+    expect(second.code).toBe(69)
+    expect(second.stderr).toMatch(new RegExp(`in use by process ${child.pid}`))
+    expect((await runBrine(['status', '--root-dir', root])).code).toBe(0)
+  })
+
+  test('a socket path that is too long is refused with what to set', async () => {
+    const run = await runBrine(['minion', '--root-dir', root], { BRINE_SOCK_DIR: join(root, 'x'.repeat(100)) })
+
+    expect(run.code).toBe(69)
+    expect(run.stderr).toMatch(/set sock_dir to a shorter directory/)
+  })
+})
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return undefined
+  }
+}
