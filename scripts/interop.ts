@@ -19,6 +19,7 @@ import { decode } from '../agent/wire/msgpack.ts'
 import { cleanKey, pemFingerprint } from '../agent/wire/pem.ts'
 import { DEFAULT_ALGORITHMS } from '../agent/wire/rsa.ts'
 import { get } from '../agent/wire/value.ts'
+import { MINION_CHECKS, startWholeMinion } from './lib/minion-checks.ts'
 import { createStockMaster } from './lib/stock-master.ts'
 import type { StockMaster } from './lib/stock-master.ts'
 import type { Link, LinkState } from '../agent/link/port.ts'
@@ -195,25 +196,42 @@ async function main(): Promise<number> {
     await master.start()
     bench = await createBench(master, pkiDir)
     bench.link.start()
-    for (const check of CHECKS) failed += await report(check, bench)
+    const link = bench
+    for (const check of CHECKS) failed += await report(check.name, () => check.run(link))
+    await link.link.stop()
+    failed += await checkWholeMinion(master)
   } finally {
     if (failed > 0) console.log((await master.log()).split('\n').slice(-40).join('\n'))
     await bench?.link.stop()
     await master.remove()
     await rm(pkiDir, { recursive: true, force: true })
   }
-  console.log(`interop: ${CHECKS.length - failed} of ${CHECKS.length} checks passed`)
+  const count = CHECKS.length + MINION_CHECKS.length
+  console.log(`interop: ${count - failed} of ${count} checks passed`)
   return failed === 0 ? 0 : 1
 }
 
-async function report(check: Check, bench: Bench): Promise<number> {
+/** The same master with the whole minion as a process of its own. Gives the number of failed checks. */
+async function checkWholeMinion(master: StockMaster): Promise<number> {
+  const whole = await startWholeMinion(master)
+  let failed = 0
+  try {
+    for (const check of MINION_CHECKS) failed += await report(check.name, () => check.run(whole))
+  } finally {
+    if (failed > 0) console.log(whole.minion.log().split('\n').slice(-40).join('\n'))
+    await whole.site.close()
+  }
+  return failed
+}
+
+async function report(name: string, run: () => Promise<void>): Promise<number> {
   const began = Date.now()
   try {
-    await check.run(bench)
-    console.log(`ok   ${check.name} (${Date.now() - began} ms)`)
+    await run()
+    console.log(`ok   ${name} (${Date.now() - began} ms)`)
     return 0
   } catch (error) {
-    console.log(`FAIL ${check.name}: ${error instanceof Error ? error.message : String(error)}`)
+    console.log(`FAIL ${name}: ${error instanceof Error ? error.message : String(error)}`)
     return 1
   }
 }

@@ -38,6 +38,9 @@ export interface SiteSettings {
   masterYaml?: string
   /** Of master and minions; `info` by default. */
   logLevel?: string
+  /** Another master's ports: the minions belong to that one, and the site's own is never started. */
+  requestPort?: number
+  publishPort?: number
   /** Keep the directory for a look at it. */
   keep?: boolean
 }
@@ -87,7 +90,9 @@ function service(name: string, directory: string, args: string[]): Service {
 /** Makes the directories and configurations; starts nothing. */
 export async function createSite(settings: SiteSettings): Promise<Site> {
   const root = mkdtempSync(join(tmpdir(), 'brine-site-'))
-  const [publishPort, requestPort] = await freePorts()
+  const [freePublish, freeRequest] = await freePorts()
+  const publishPort = settings.publishPort ?? freePublish
+  const requestPort = settings.requestPort ?? freeRequest
   const masterDirectory = join(root, 'master')
   mkdirSync(masterDirectory)
   writeFileSync(

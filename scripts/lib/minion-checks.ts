@@ -1,0 +1,176 @@
+/** The whole minion, as a process of its own, under an unmodified Salt master and Salt's own commands. */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { AgentStatus } from '../../agent/control/status.ts'
+import { createSite, waitFor, type Service, type Site } from './site.ts'
+import type { StockMaster } from './stock-master.ts'
+
+const ID = 'whole-1'
+
+/** A minion of ours that belongs to the stock master. */
+export interface WholeMinion {
+  master: StockMaster
+  site: Site
+  minion: Service
+}
+
+/** Makes its directory and starts it; its key is pending then. */
+export async function startWholeMinion(master: StockMaster): Promise<WholeMinion> {
+  const site = await createSite({
+    minionIds: [ID],
+    requestPort: master.requestPort,
+    publishPort: master.publishPort,
+    minionYaml: (_id, directory) =>
+      [
+        'ext_job_cache: rawfile_json',
+        `rawfile_json: { filename: ${join(directory, 'every.json')} }`,
+        `sqlite3: { database: ${join(directory, 'named.db')}, timeout: 5 }`,
+        'grains: { role: interop }',
+        'recon_max: 2000',
+      ].join('\n'),
+  })
+  const [minion] = site.minions
+  if (minion === undefined) throw new Error('the site has no minion')
+  minion.start()
+  return { master, site, minion }
+}
+
+export interface MinionCheck {
+  name: string
+  run(whole: WholeMinion): Promise<void>
+}
+
+async function status({ site, minion }: WholeMinion): Promise<AgentStatus> {
+  return (await site.ask(minion, 'status')) as AgentStatus
+}
+
+const connected = (whole: WholeMinion) =>
+  waitFor('the minion to be connected', 60_000, async () => ((await status(whole)).masters[0]?.state === 'connected' ? true : undefined))
+
+const drained = (whole: WholeMinion) =>
+  waitFor('the outbox to be empty', 60_000, async () => {
+    const now = await status(whole)
+    return now.jobs.unfinished === 0 && now.lanes.every((lane) => lane.queued === 0) ? true : undefined
+  })
+
+/** What `salt` prints as JSON for our minion. */
+async function salt(master: StockMaster, args: string[]): Promise<unknown> {
+  const printed = await master.salt('salt', ['--out', 'json', '--static', '-t', '5', ...args])
+  return (JSON.parse(printed) as Record<string, unknown>)[ID]
+}
+
+/** What the master's job cache holds of a job, by Salt's own runner. */
+async function lookUp(master: StockMaster, jid: string): Promise<unknown> {
+  return (JSON.parse(await master.salt('salt-run', ['--out', 'json', 'jobs.lookup_jid', jid])) as Record<string, unknown>)[ID]
+}
+
+function expectSame(actual: unknown, expected: unknown): void {
+  const [a, b] = [JSON.stringify(actual), JSON.stringify(expected)]
+  if (a !== b) throw new Error(`expected ${b}, got ${a}`)
+}
+
+/** Publishes without waiting; gives the job id. */
+async function publish(master: StockMaster, args: string[]): Promise<string> {
+  const jid = /\b\d{20}\b/.exec(await master.salt('salt', ['--async', ID, ...args]))?.[0]
+  if (jid === undefined) throw new Error('salt --async named no job id')
+  return jid
+}
+
+/** In this order: each begins where the one before ended. */
+export const MINION_CHECKS: MinionCheck[] = [
+  {
+    name: 'the key is accepted with salt-key, and test.ping answers',
+    async run(whole) {
+      await waitFor('the key to be pending', 60_000, async () => ((await status(whole)).masters[0]?.state === 'pending' ? true : undefined))
+      await whole.master.salt('salt-key', ['-a', ID, '-y'])
+      await connected(whole)
+      expectSame(await salt(whole.master, [ID, 'test.ping']), true)
+    },
+  },
+  {
+    name: 'cmd.run, cmd.run_all and a failing command come back as from a stock minion',
+    async run({ master }) {
+      expectSame(await salt(master, [ID, 'cmd.run', 'echo out; echo err >&2']), 'out\nerr')
+      expectSame(await salt(master, [ID, 'cmd.retcode', 'exit 3']), 3)
+      const all = (await salt(master, [ID, 'cmd.run_all', 'echo out; exit 4', 'ignore_retcode=True'])) as Record<string, unknown>
+      expectSame([all['stdout'], all['stderr'], all['retcode']], ['out', '', 4])
+    },
+  },
+  {
+    name: 'it is targeted by grain, list, pcre, network and compound',
+    async run({ master }) {
+      for (const target of [['-G', 'role:interop'], ['-L', `${ID},other`], ['-E', 'whole-.$'], ['-S', '127.0.0.0/8'], ['-C', `G@role:interop and not L@other`]]) {
+        expectSame(await salt(master, [...target, 'test.ping']), true)
+      }
+    },
+  },
+  {
+    name: 'a job longer than the timeout is waited for: find_job is answered',
+    async run({ master }) {
+      const printed = await master.salt('salt', ['--out', 'json', '--static', '-t', '1', ID, 'cmd.run', 'sleep 4; echo done'])
+      expectSame((JSON.parse(printed) as Record<string, unknown>)[ID], 'done')
+    },
+  },
+  {
+    name: 'ext_job_cache of the minion and --return of the command both get it',
+    async run(whole) {
+      expectSame(await salt(whole.master, ['--return', 'sqlite3', ID, 'test.echo', 'returned']), 'returned')
+      await drained(whole)
+      const every = readFileSync(join(whole.minion.directory, 'every.json'), 'utf8')
+      if (!every.includes('"returned"')) throw new Error('rawfile_json did not get the return')
+      const lane = (await status(whole)).lanes.find((each) => each.destination === 'sqlite3')
+      expectSame([lane?.accepted, lane?.delivered], [1, 1])
+    },
+  },
+  {
+    name: 'a missing function and wrong arguments have Salt\'s words',
+    async run({ master }) {
+      expectSame(await master.salt('salt', ['--out', 'json', '--static', ID, 'no.such']).catch(outputOf).then(valueOf), "'no.such' is not available.")
+    },
+  },
+  {
+    name: 'a return finished while the master was away arrives by itself, once',
+    async run(whole) {
+      const gone = join(whole.site.root, 'gone')
+      const jid = await publish(whole.master, ['cmd.run', `until test -e ${gone}; do sleep 0.2; done; echo kept`])
+      await waitFor('the job to run', 30_000, async () => ((await status(whole)).jobs.running > 0 ? true : undefined))
+      await whole.master.stop()
+      writeFileSync(gone, '')
+      await waitFor('the return to be accepted', 30_000, async () => ((await status(whole)).jobs.unfinished === 0 ? true : undefined))
+      await whole.master.start()
+      await connected(whole)
+      await drained(whole)
+      expectSame(await lookUp(whole.master, jid), 'kept')
+    },
+  },
+  {
+    name: 'kill -9 with a job running: the master gets one return that says so',
+    async run(whole) {
+      const jid = await publish(whole.master, ['cmd.run', 'sleep 300'])
+      await waitFor('the job to run', 30_000, async () => ((await status(whole)).jobs.running > 0 ? true : undefined))
+      await whole.minion.end('SIGKILL')
+      whole.minion.start()
+      await connected(whole)
+      await drained(whole)
+      const told = await lookUp(whole.master, jid)
+      if (typeof told !== 'string' || !told.includes('ended while this job was running')) throw new Error(`got ${JSON.stringify(told)}`)
+    },
+  },
+  {
+    name: 'salt-run manage.up sees it',
+    async run({ master }) {
+      const up = await master.salt('salt-run', ['--out', 'json', 'manage.up'])
+      if (!up.includes(ID)) throw new Error(`manage.up printed ${up}`)
+    },
+  },
+]
+
+/** What a command that exited with an error had printed. */
+function outputOf(error: unknown): string {
+  if (error instanceof Error && 'stdout' in error) return String(error.stdout)
+  throw error
+}
+
+function valueOf(printed: string): unknown {
+  return (JSON.parse(printed) as Record<string, unknown>)[ID]
+}
