@@ -50,6 +50,18 @@ describe('package.json', () => {
     expect(existsSync(join(packageRoot, '.npmrc')) && /registry/.test(read('.npmrc'))).toBe(false)
   })
 
+  test('the lockfile is complete, so that a clean install works on every platform', () => {
+    const lock = z
+      .object({ packages: z.record(z.string(), z.object({ version: z.string().optional(), optionalDependencies: z.record(z.string(), z.string()).optional() })) })
+      .parse(JSON.parse(read('package-lock.json')))
+    // A registry that lacks a platform's package makes npm leave it out, and `npm ci` then refuses the lockfile everywhere.
+    const missing = Object.entries(lock.packages).flatMap(([place, { optionalDependencies = {} }]) =>
+      Object.keys(optionalDependencies).filter((name) => ![`node_modules/${name}`, `${place}/node_modules/${name}`].some((key) => lock.packages[key]?.version !== undefined)),
+    )
+
+    expect(missing).toEqual([])
+  })
+
   test('the Node that bin/brine wants is the one that package.json declares', () => {
     expect(manifest.engines.node).toBe('>=22.18')
     expect(read('bin/brine')).toContain('parts[0] < 22 || (parts[0] === 22 && parts[1] < 18)')
