@@ -55,14 +55,14 @@ export function linkSettings(config: MinionConfig, autosignGrains: ValueObject):
 /** Lanes and routing. */
 export function deliverySettings(config: MinionConfig): DeliverySettings {
   const { delivery } = config
-  const send = { deadlineMs: delivery.send_timeout }
   return {
     masterless: config.master_type === 'disable',
     alwaysOn: [...new Set([...config.ext_job_cache, ...config.return])],
     retry: { baseMs: delivery.backoff_base, capMs: delivery.backoff_cap, slowMs: delivery.operator_retry },
     drain: { perSecond: delivery.drain_rate, burst: delivery.drain_burst },
-    masterSend: { ...SEND_LIMITS, ...send },
-    returnerSend: { ...SEND_LIMITS, ...send },
+    masterSend: { deadlineMs: delivery.send_timeout, perMebibyteMs: 16_000, graceMs: 5000 },
+    // The returner host keeps each returner's own deadline, at most an hour; this is for what got past it.
+    returnerSend: { deadlineMs: 3_660_000, perMebibyteMs: 0, graceMs: 5000 },
     answers: { staleMs: config.jobs.question_stale },
     maxDestinations: delivery.max_destinations,
     maxBatchBytes: delivery.batch_bytes,
@@ -70,8 +70,6 @@ export function deliverySettings(config: MinionConfig): DeliverySettings {
     maxVolatileBytes: config.outbox.volatile_max_bytes,
   }
 }
-
-const SEND_LIMITS = { perMebibyteMs: 16_000, graceMs: 5000 }
 
 /** Where returners come from, and how they are kept in bounds. */
 export function hostSettings(config: MinionConfig, environment: ReturnerHostSettings['environment']): ReturnerHostSettings {
@@ -107,23 +105,21 @@ export function jobsSettings(loaded: LoadedConfig, environment: Readonly<Record<
     onStoreFailure: config.on_store_failure,
     survivors: config.jobs.survivors,
     options: moduleOptions(loaded),
-    nodegroups: config.nodegroups as ValueObject,
+    nodegroups: config.nodegroups,
     environment,
   }
 }
 
 /** What `config.get` and modules may read: every option, without what is secret. */
 function moduleOptions({ config, raw, sources }: LoadedConfig): ValueObject {
-  const all: Record<string, unknown> = { ...raw, ...config }
-  const open = Object.entries(all).filter(([key, value]) => value !== undefined && !sources.isSecret([key]))
-  return JSON.parse(JSON.stringify(Object.fromEntries(open.map(([key, value]) => [key, withoutSecrets(value, [key], sources)])))) as ValueObject
+  return readable({ ...raw, ...config }, [], sources) as ValueObject
 }
 
-function withoutSecrets(value: unknown, path: string[], sources: LoadedConfig['sources']): unknown {
-  if (Array.isArray(value)) return value
+function readable(value: unknown, path: string[], sources: LoadedConfig['sources']): unknown {
+  if (Array.isArray(value)) return value.map((item) => readable(item, path, sources))
   if (typeof value !== 'object' || value === null) return value
-  const open = Object.entries(value).filter(([key]) => !sources.isSecret([...path, key]))
-  return Object.fromEntries(open.map(([key, inner]) => [key, withoutSecrets(inner, [...path, key], sources)]))
+  const open = Object.entries(value).filter(([key, inner]) => inner !== undefined && !sources.isSecret([...path, key]))
+  return Object.fromEntries(open.map(([key, inner]) => [key, readable(inner, [...path, key], sources)]))
 }
 
 /** The Salt whose protocol and behaviour this minion follows: what `saltversion` tells masters. */

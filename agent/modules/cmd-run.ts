@@ -46,12 +46,13 @@ export async function runCommand(context: BuiltinContext, options: CommandOption
   const useShell = options.python_shell ?? shellByDefault(context)
   const words = useShell ? [shell, '-c', shellLine(command)] : listOfWords(command)
   const prefix = await runAsPrefix(user, options.group ?? undefined, agent)
-  const [file = '', ...args] = await wrapped([...prefix, ...words], { mergeStderr, umask: umaskOf(options.umask), env, cwd, said: useShell ? shellLine(command) : pythonRepr(words) })
+  const said = useShell ? shellLine(command) : pythonRepr(words)
+  const [file = '', ...args] = await wrapped([...prefix, ...words], { mergeStderr, umask: umaskOf(options.umask), env, cwd, said })
   const stdin = options.stdin === null ? {} : { stdin: pythonStr(options.stdin).replaceAll('\\n', '\n') }
   const timeout = options.timeout === null ? {} : { timeoutMs: Math.max(0, options.timeout * 1000) }
   context.log.info({ program: words[0], runas: options.runas, cwd }, 'a command starts')
   const result = await start(context, { file, args, cwd, env, ...stdin, ...timeout, outputLimitBytes: agent.outputLimitBytes })
-  const report = reportOf(result, options, useShell ? shellLine(command) : pythonRepr(words))
+  const report = reportOf(result, options, said)
   context.setRetcode(options.ignore_retcode ? 0 : report.retcode)
   return report
 }

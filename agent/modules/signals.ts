@@ -14,10 +14,12 @@ export function signalNumber(given: string | number): number | undefined {
 /** Signals that end a job; the others are only passed on to its processes. */
 const ending: ReadonlySet<number> = new Set([constants.signals.SIGINT, constants.signals.SIGQUIT, constants.signals.SIGKILL, constants.signals.SIGTERM])
 
+/** True for a signal that is meant to end a process. */
 export function isEnding(signal: number): boolean {
   return ending.has(signal)
 }
 
+/** True for the signal that no process can handle. */
 export function isKill(signal: number): boolean {
   return signal === constants.signals.SIGKILL
 }

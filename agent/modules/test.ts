@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { pythonRepr, pythonStr } from '../matchers/python-text.ts'
 import { get } from '../wire/value.ts'
@@ -97,7 +98,7 @@ export default defineModule<BuiltinContext>({
       doc: 'Waits for a random number of seconds, at most max, then returns True.',
       args: { max: param.integer(60) },
       async run(context, { max }) {
-        await sleepFor(Math.floor(Math.random() * (max + 1)), context.signal)
+        await sleepFor(randomInt(max + 1), context.signal)
         return true
       },
     }),

@@ -52,6 +52,7 @@ const answerSchema = z.union([
   z.object({ id: z.int(), ok: z.literal(false), failure: failureSchema.transform(withoutUndefined) }),
 ])
 
+/** A message to a child, as v8 serialises it. */
 export function encodeRequest(message: ToChild): Buffer {
   return serialize(message)
 }
@@ -61,6 +62,7 @@ export function decodeRequest(payload: Buffer): ToChild {
   return deserialize(payload) as ToChild
 }
 
+/** A message from a child, as v8 serialises it. */
 export function encodeAnswer(message: FromChild): Buffer {
   return Buffer.from(JSON.stringify(message))
 }

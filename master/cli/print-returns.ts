@@ -79,7 +79,7 @@ export function retcodeOf(retcode: Value | undefined): number {
 /** A line per returner that was asked for and is not there: beside the return, which it leaves as it is. */
 function returnerErrors(id: string, errors: Value | undefined): string[] {
   if (!isMap(errors)) return []
-  return entries(errors).map(([name, why]) => `WARNING: ${id}: returner ${String(name)}: ${String(why)}`)
+  return entries(errors).flatMap(([name, why]) => (typeof name === 'string' && typeof why === 'string' ? [`WARNING: ${id}: returner ${name}: ${why}`] : []))
 }
 
 function missingText(connected: boolean, jid: string): string {

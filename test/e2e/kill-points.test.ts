@@ -25,7 +25,9 @@ beforeAll(async () => {
     masterYaml: 'auto_accept: true',
     minionYaml: (_id, directory) => `ext_job_cache: sqlite3\nsqlite3: { database: ${join(directory, 'returns.db')}, timeout: 5 }`,
   })
-  minion = site.minions[0] ?? expect.fail('no minion')
+  const [only] = site.minions
+  if (only === undefined) throw new Error('the site has no minion')
+  minion = only
   site.master.start()
 }, 60_000)
 
@@ -39,7 +41,9 @@ async function killAt(point: string, file: string): Promise<string> {
   const printed = await site.brine(['cmd', '-c', site.master.directory, '--async', 'm1', 'cmd.run', `echo ran | tee -a ${file}`])
   const [code, signal] = (await died) as [number | null, string | null]
   expect({ code, signal }).toEqual({ code: null, signal: 'SIGKILL' })
-  return /\b\d{20}\b/.exec(printed)?.[0] ?? expect.fail(`no job id in ${printed}`)
+  const jid = /\b\d{20}\b/.exec(printed)?.[0]
+  if (jid === undefined) throw new Error(`no job id in ${printed}`)
+  return jid
 }
 
 describe('kill -9 at', () => {

@@ -10,7 +10,8 @@ import { freePorts, siteEnvironment } from '../../scripts/lib/site.ts'
 /** The shell blocks of a section of the front page, as one script. */
 function blocksOf(section: string): string {
   const page = readFileSync(join(packageRoot, 'README.md'), 'utf8')
-  const text = page.split(/^## /m).find((each) => each.startsWith(section)) ?? expect.fail(`README.md has no section ${section}`)
+  const text = page.split(/^## /m).find((each) => each.startsWith(section))
+  if (text === undefined) throw new Error(`README.md has no section ${section}`)
   return [...text.matchAll(/^```sh\n([\s\S]*?)^```/gm)].map((block) => block[1] ?? '').join('\n')
 }
 
