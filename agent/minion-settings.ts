@@ -81,7 +81,7 @@ export function hostSettings(config: MinionConfig, environment: ReturnerHostSett
     disabled: config.disable_returners,
     environment,
     directories: config.returner_dirs,
-    packages: {},
+    packages: host.packages,
     packageBase: config.conf_dir,
     deadlineMs: host.deadline,
     startTimeoutMs: host.start_timeout,

@@ -157,6 +157,8 @@ async function compose(
   const interrupted = await jobs.reportInterrupted()
   if (interrupted > 0) log.warn({ jobs: interrupted }, 'Jobs of the last life were cut off; each gets a return that says so')
   delivery.start()
+  // Looks into the site's returners now, so that one that does not load is told of before a job needs it.
+  host.refresh().catch((error: unknown) => log.error({ err: error }, 'The returner directories could not be looked into'))
   for (const { link } of links) {
     joinLink(link, { config, log, clock, grains, jobs, delivery, refreshPillar: () => pillar.refresh() })
   }
