@@ -160,7 +160,7 @@ export function createBooks(database: Database): Books {
     open(ref) {
       const known = byName.get(ref.name)
       if (known === undefined) return create(ref)
-      if (known.kind !== ref.kind || Buffer.compare(known.spec, ref.spec) !== 0) {
+      if (known.kind !== ref.kind || (known.spec !== ref.spec && Buffer.compare(known.spec, ref.spec) !== 0)) {
         updateSpec.run(ref.kind, ref.spec, known.id)
         known.kind = ref.kind
         known.spec = ref.spec

@@ -36,17 +36,14 @@ const maxChanges = 1024
 const maxBytes = 4 * 1024 * 1024
 
 interface Waiting {
-  bytes: number
-  run(session: Session): unknown
-  resolve(result: unknown): void
-  reject(error: unknown): void
+  change: Change<unknown>
+  resolve: (result: unknown) => void
+  reject: (error: unknown) => void
 }
-
-type Ended = { ok: true; result: unknown } | { ok: false; error: unknown }
 
 /** Nothing waits. */
 export function createCommits(settings: CommitsSettings): Commits {
-  let waiting: Waiting[] = []
+  const waiting: Waiting[] = []
   let scheduled = false
   let idle: (() => void)[] = []
 
@@ -68,48 +65,41 @@ export function createCommits(settings: CommitsSettings): Commits {
   function takeBatch(): Waiting[] {
     let count = 0
     let bytes = 0
-    for (const { bytes: more } of waiting) {
-      if (count === maxChanges || (count > 0 && bytes + more > maxBytes)) break
+    for (const { change } of waiting) {
+      if (count === maxChanges || (count > 0 && bytes + change.bytes > maxBytes)) break
       count += 1
-      bytes += more
+      bytes += change.bytes
     }
-    const batch = waiting.slice(0, count)
-    waiting = waiting.slice(count)
-    return batch
+    return waiting.splice(0, count)
   }
 
   function commitBatch(batch: Waiting[]): void {
-    let ended: Ended[]
-    let gaps: Gap[]
+    let done: Committed
     try {
       const session = settings.session()
-      ;({ ended, gaps } = together(session, batch) ?? oneByOne(session, batch))
+      done = together(session, batch) ?? oneByOne(session, batch)
     } catch (error) {
       const told = settings.fault(error)
-      for (const change of batch) change.reject(told)
+      for (const { reject } of batch) reject(told)
       return
     }
-    for (const [index, change] of batch.entries()) {
-      const end = ended[index]
-      if (end?.ok) change.resolve(end.result)
-      else change.reject(end?.error)
+    for (const [index, { change, resolve, reject }] of batch.entries()) {
+      if (done.errors.has(index)) {
+        reject(done.errors.get(index))
+        continue
+      }
+      const result = done.results[index]
+      change.committed?.(result)
+      resolve(result)
     }
-    settings.committed(gaps)
+    settings.committed(done.gaps)
   }
 
   return {
-    submit: (change) =>
-      new Promise((resolve, reject) => {
-        waiting.push({
-          bytes: change.bytes,
-          run: (session) => change.run(session),
-          resolve(result) {
-            // The result comes from this change's own run.
-            change.committed?.(result as never)
-            resolve(result as never)
-          },
-          reject,
-        })
+    submit: <T>(change: Change<T>) =>
+      new Promise<T>((resolve, reject) => {
+        // What it is resolved with comes from this change's own run.
+        waiting.push({ change, resolve: resolve as Waiting['resolve'], reject })
         schedule()
       }),
     drained: () => (scheduled ? new Promise((resolve) => idle.push(resolve)) : Promise.resolve()),
@@ -117,17 +107,21 @@ export function createCommits(settings: CommitsSettings): Commits {
 }
 
 interface Committed {
-  ended: Ended[]
+  /** By the change's place in the batch. */
+  results: unknown[]
+  errors: Map<number, unknown>
   gaps: Gap[]
 }
+
+const bytesOf = (batch: readonly Waiting[]) => batch.reduce((sum, { change }) => sum + change.bytes, 0)
 
 /** All changes in one transaction; undefined when one of them failed, and nothing was stored. */
 function together(session: Session, batch: Waiting[]): Committed | undefined {
   const { transaction } = session
-  transaction.begin(batch.reduce((sum, change) => sum + change.bytes, 0))
+  transaction.begin(bytesOf(batch))
   try {
-    const ended = batch.map((change): Ended => ({ ok: true, result: change.run(session) }))
-    return { ended, gaps: transaction.commit() }
+    const results = batch.map(({ change }) => change.run(session))
+    return { results, errors: new Map(), gaps: transaction.commit() }
   } catch (error) {
     if (faultOf(error) !== 'operation') throw error
     transaction.rollback()
@@ -138,18 +132,20 @@ function together(session: Session, batch: Waiting[]): Committed | undefined {
 /** All changes in one transaction, each undone alone when it fails, so that a bad one costs its neighbours nothing. */
 function oneByOne(session: Session, batch: Waiting[]): Committed {
   const { transaction } = session
-  transaction.begin(batch.reduce((sum, change) => sum + change.bytes, 0))
-  const ended = batch.map((change): Ended => {
+  const errors = new Map<number, unknown>()
+  transaction.begin(bytesOf(batch))
+  const results = batch.map(({ change }, index) => {
     transaction.mark()
     try {
       const result = change.run(session)
       transaction.keepPart()
-      return { ok: true, result }
+      return result
     } catch (error) {
       if (faultOf(error) !== 'operation') throw error
       transaction.undoPart()
-      return { ok: false, error }
+      errors.set(index, error)
+      return undefined
     }
   })
-  return { ended, gaps: transaction.commit() }
+  return { results, errors, gaps: transaction.commit() }
 }

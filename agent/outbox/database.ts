@@ -4,11 +4,11 @@ import Database from 'better-sqlite3'
 import { DamagedStoreError, OutboxRefusedError, codeOf, faultOf, reasonOf } from './faults.ts'
 import { identify, migrate } from './schema.ts'
 
-/** Returns of a few KiB fill pages of this size better than 4096; docs/decisions/store-pages-and-wal.md has the numbers. */
-export const pageSize = 8192
+/** A lone commit writes whole pages, and most commits are lone: docs/decisions/0003-store-pages-and-wal.md has the numbers. */
+export const pageSize = 4096
 
 /** SQLite copies the WAL into the database after a commit that leaves it at least this long, in pages. */
-const checkpointPages = 512
+const checkpointPages = 1000
 
 /** After a checkpoint the WAL file keeps at most this. */
 export const walBytes = checkpointPages * pageSize

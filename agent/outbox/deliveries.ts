@@ -84,15 +84,13 @@ export function createDeliveries(database: Database, books: Books, gaps: Gaps, r
     accept(returnId, ret, acceptedAt, uptime) {
       returns.insert(returnId, ret, acceptedAt, uptime)
       const held: Held = { bytes: ret.body.byteLength, priority: ret.priority, state: STATE.ready }
-      const names = new Set<string>()
-      for (const ref of ret.destinations) {
-        if (names.has(ref.name)) continue
-        names.add(ref.name)
+      for (const [index, ref] of ret.destinations.entries()) {
+        if (ret.destinations.findIndex((other) => other.name === ref.name) < index) continue
         const ledger = books.open(ref)
         insert.run(returnId, ledger.id, held.priority, held.bytes)
         books.accept(ledger, held, returnId, uptime)
       }
-      if (names.size === 0) kept.add(returnId, held.bytes, uptime)
+      if (ret.destinations.length === 0) kept.add(returnId, held.bytes, uptime)
     },
 
     settle(outcome, context) {

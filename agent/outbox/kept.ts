@@ -38,6 +38,7 @@ export function createKept(database: Database, returns: Returns, limits: OutboxL
   let size = { rows: 0, bytes: 0 }
 
   function removeWhile(needed: (row: KeptRow) => boolean, atMost = Infinity): number {
+    if (size.rows === 0) return 0
     let removed = 0
     while (removed < atMost) {
       const rows = oldest.all(step)
@@ -60,7 +61,10 @@ export function createKept(database: Database, returns: Returns, limits: OutboxL
       size.rows += 1
       size.bytes += bytes
     },
-    trim: () => void removeWhile(() => size.rows > limits.keepRows || (size.rows > 1 && size.bytes > limits.keepBytes)),
+    trim() {
+      const isOver = () => size.rows > limits.keepRows || (size.rows > 1 && size.bytes > limits.keepBytes)
+      if (isOver()) removeWhile(isOver)
+    },
     expire: (uptime) => removeWhile((row) => row.uptime + limits.keepMs < uptime, step) === step,
     removeOldest: () => removeWhile(() => true, step) > 0,
     oldestUptime: () => oldestUptime.get() ?? null,

@@ -2,17 +2,18 @@
  * The same rows, indices and transactions as the outbox's accept, in bare better-sqlite3: what the store's code costs, and
  * what page size and checkpoint length change.
  *
- *   node scripts/spikes/raw-store.ts [page size] [checkpoint pages] [destinations]
+ *   node scripts/spikes/raw-store.ts [page size] [checkpoint pages] [body bytes]
  */
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { migrate } from '../../agent/outbox/schema.ts'
 
-const pageSize = Number(process.argv[2] ?? 8192)
-const checkpointPages = Number(process.argv[3] ?? 512)
-const destinations = Number(process.argv[4] ?? 2)
+const pageSize = Number(process.argv[2] ?? 4096)
+const checkpointPages = Number(process.argv[3] ?? 1000)
+const body = Buffer.alloc(Number(process.argv[4] ?? 1024), 7)
+const destinations = 2
 const directory = mkdtempSync(join(process.env['SPIKE_DIR'] ?? tmpdir(), 'raw-store-'))
 const path = join(directory, 'raw.db')
 const database = new Database(path)
@@ -37,7 +38,6 @@ const insertDestination = database.prepare(
 )
 for (let d = 1; d <= destinations; d += 1) insertDestination.run(d, `d${d}`)
 
-const body = Buffer.alloc(1024, 7)
 let id = 0
 const burst = database.transaction((count: number) => {
   for (let n = 0; n < count; n += 1) {
@@ -48,8 +48,13 @@ const burst = database.transaction((count: number) => {
   for (let d = 1; d <= destinations; d += 1) book.run(id, id, id * body.length, id, id, d)
 })
 
+function writtenBytes(): number {
+  return Number(/^wchar: (\d+)/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1])
+}
+
 for (const size of [1, 10, 100, 1000]) {
   const times: number[] = []
+  const [startId, startBytes] = [id, writtenBytes()]
   const start = performance.now()
   while (performance.now() - start < 1500) {
     const from = performance.now()
@@ -59,7 +64,8 @@ for (const size of [1, 10, 100, 1000]) {
   times.sort((a, b) => a - b)
   const rate = Math.round((times.length * size * 1000) / (performance.now() - start))
   const at = (share: number) => (times[Math.floor(times.length * share)] ?? 0).toFixed(2)
-  console.log(`page ${pageSize}, checkpoint ${checkpointPages}: burst ${size}: ${rate}/s, commit p50 ${at(0.5)} ms, p99 ${at(0.99)} ms`)
+  const written = Math.round((writtenBytes() - startBytes) / (id - startId))
+  console.log(`page ${pageSize}: burst ${size}: ${rate}/s, commit p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, ${written} bytes written per return`)
 }
 console.log(`file ${Math.round(statSync(path).size / id)} bytes per return`)
 database.close()

@@ -1,6 +1,7 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { readFacts } from '../../../agent/outbox/database.ts'
+import { pageSize, readFacts } from '../../../agent/outbox/database.ts'
 import { StoreUnavailableError } from '../../../agent/outbox/port.ts'
 import { storePaths } from '../../../agent/outbox/settings.ts'
 import { createFakeClock } from '../../helpers/fake-clock.ts'
@@ -137,6 +138,40 @@ describe('an error of the disk under a running store', () => {
     const rest = between.slice(between.findIndex(({ call, path }) => call === 'write' && path === database))
     expect(rest.some(({ call, path, failed: bad }) => call === 'sync' && path === database && !bad)).toBe(true)
   })
+})
+
+test('a store that is damaged when it comes back is found out, before anything rests on it', async () => {
+  let full = false
+  const { outbox, clock, directory } = await openTestOutbox({
+    readFacts(database) {
+      if (full) database.pragma('max_page_count = 1')
+      return readFacts(database)
+    },
+  })
+  await Promise.all(Array.from({ length: 500 }, (_, n) => outbox.accept(newReturn(`${n}`, [master], { body: Buffer.alloc(2000, 'x') }))))
+  await outbox.close()
+  const { database } = storePaths(directory)
+  const again = await openTestOutbox({
+    directory, clock,
+    readFacts(connection) {
+      if (!full) connection.pragma(`max_page_count = ${Number(connection.pragma('page_count', { simple: true })) + 2}`)
+      return readFacts(connection)
+    },
+  })
+  await expect(again.outbox.accept(newReturn('big', [master], { body: Buffer.alloc(1e6) }))).rejects.toThrow('full')
+  full = true
+  // Among the bodies, where nothing looks at start.
+  const content = readFileSync(database)
+  content.fill(0xa5, content.indexOf('x'.repeat(1000)) - 500, content.indexOf('x'.repeat(1000)) + 500)
+  const page = Math.floor(content.indexOf('x'.repeat(1000)) / pageSize)
+  content.fill(0xa5, page * pageSize, (page + 1) * pageSize)
+  writeFileSync(database, content)
+
+  await clock.advance(1000)
+
+  expect(again.outbox.status()).toMatchObject({ unavailable: null, destinations: [{ accepted: 500, queued: 0, lost: 500 }] })
+  expect(readdirSync(directory).filter((name) => /damaged.*db$/.test(name))).toHaveLength(1)
+  await again.outbox.close()
 })
 
 test('a closed outbox says that it is closed', async () => {

@@ -136,6 +136,18 @@ describe('a claim', () => {
   })
 })
 
+test('destinations with something queued are known at the next start, with the spec they were queued with last', async () => {
+  const { outbox, clock, directory } = await openTestOutbox()
+  await outbox.accept(newReturn('1', [master, local]))
+  await outbox.accept(newReturn('2', [{ ...local, spec: Buffer.from('newer') }]))
+  await drain(outbox, master.name, clock.now())
+  await outbox.close()
+
+  const after = await openTestOutbox({ directory, clock })
+  expect(after.outbox.queuedDestinations()).toEqual([{ name: 'local', kind: 'returner', spec: Buffer.from('newer') }])
+  await after.outbox.close()
+})
+
 describe('settling', () => {
   test('is the only thing that ends a delivery', async () => {
     const { outbox, clock, directory } = await openTestOutbox()

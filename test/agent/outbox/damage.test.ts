@@ -4,6 +4,7 @@ import Database from 'better-sqlite3'
 import { describe, expect, test } from 'vitest'
 import { setAside as moveAside } from '../../../agent/outbox/damage.ts'
 import type { Gap, Outbox } from '../../../agent/outbox/port.ts'
+import { pageSize } from '../../../agent/outbox/database.ts'
 import { storePaths } from '../../../agent/outbox/settings.ts'
 import { createFakeClock } from '../../helpers/fake-clock.ts'
 import { drain, everything, local, master, newDirectory, newReturn, openTestOutbox } from './support.ts'
@@ -116,12 +117,12 @@ describe('a damaged store', () => {
   test.each<[string, (content: Buffer) => Buffer]>([
     ['no database at all', () => Buffer.from('this is not a database, however long it may go on like this'.repeat(300))],
     ['its header overwritten', (content) => (content.fill(0xff, 0, 100), content)],
-    ['its first page wiped', (content) => (content.fill(0, 0, 8192), content)],
+    ['its first page wiped', (content) => (content.fill(0, 0, pageSize), content)],
     ['another application id', (content) => (content.writeUInt32BE(0x12345678, 68), content)],
     ['an absurd schema version', (content) => (content.writeUInt32BE(0x7fffffff, 60), content)],
     ['another auto_vacuum', (content) => (content.writeUInt32BE(0, 52), content)],
     ['cut in the middle', (content) => content.subarray(0, Math.floor(content.length / 2))],
-    ['every page but the first wiped', (content) => (content.fill(0xa5, 8192), content)],
+    ['every page but the first wiped', (content) => (content.fill(0xa5, pageSize), content)],
   ])('with %s is set aside whole and replaced; the start does not fail, nor the next', async (_what, change) => {
     const directory = await closedStore(200)
     edit(directory, change)
@@ -163,7 +164,7 @@ describe('a damaged store', () => {
     const raw = new Database(database)
     const root = Number(raw.prepare("SELECT rootpage FROM sqlite_schema WHERE name = 'deliveries'").pluck().get())
     raw.close()
-    edit(directory, (content) => (content.fill(0xa5, (root - 1) * 8192, root * 8192), content))
+    edit(directory, (content) => (content.fill(0xa5, (root - 1) * pageSize, root * pageSize), content))
 
     const { outbox } = await openTestOutbox({ directory })
     const gaps: Gap[] = []
@@ -181,7 +182,7 @@ describe('a damaged store', () => {
     const pages = raw.prepare<[], number>("SELECT pageno FROM dbstat WHERE name = 'returns' AND pagetype = 'leaf' ORDER BY path").pluck().all()
     raw.close()
     edit(directory, (content) => {
-      for (const page of pages.slice(200, 300)) content.fill(0xa5, (page - 1) * 8192, page * 8192)
+      for (const page of pages.slice(400, 600)) content.fill(0xa5, (page - 1) * pageSize, page * pageSize)
       return content
     })
     const { outbox, clock } = await openTestOutbox({ directory })
