@@ -4,7 +4,7 @@ import Database from 'better-sqlite3'
 import { DamagedStoreError, OutboxRefusedError, codeOf, faultOf, reasonOf } from './faults.ts'
 import { identify, migrate } from './schema.ts'
 
-/** A lone commit writes whole pages, and most commits are lone: docs/decisions/0003-store-pages-and-wal.md has the numbers. */
+/** A lone commit writes whole pages, and most commits are lone: docs/decisions/0004-store-pages-and-wal.md has the numbers. */
 export const pageSize = 4096
 
 /** SQLite copies the WAL into the database after a commit that leaves it at least this long, in pages. */
