@@ -77,6 +77,7 @@ const workOptions = {
   module_dirs: z.array(path()).default(['/etc/brine/modules']).describe("Directories of a site's own modules (Salt: none)"),
   disable_returners: textList().prefault([]).describe('Returners that no job may use'),
   disable_modules: textList().prefault([]).describe('Modules that no job may use'),
+  whitelist_modules: textList().prefault([]).describe('Unless empty, the only modules that jobs may use'),
   grains: z.record(z.string(), z.unknown()).default({}).describe('Grains of this host'),
   nodegroups: z.record(z.string(), z.union([z.string(), z.array(z.string())])).default({}).describe('Named targets for compound matching'),
   process_count_max: z
