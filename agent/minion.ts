@@ -23,6 +23,7 @@ import type { Link } from './link/port.ts'
 import type { Logger } from './log.ts'
 import { agentUser, deliverySettings, grainsSettings, hostSettings, jobsSettings, linkSettings, transportSettings } from './minion-settings.ts'
 import { builtinModules } from './modules/builtins.ts'
+import { lookupOption } from './modules/option-lookup.ts'
 import { createRegistry } from './modules/registry.ts'
 import { openOutbox } from './outbox/outbox.ts'
 import { outboxSettingsOf } from './outbox-settings.ts'
@@ -127,7 +128,7 @@ async function compose(
   outbox.onGap(alarms.gap)
   outbox.onAvailability(alarms.availability)
 
-  const pillar = createPillarKeeper(config.id, grains, links)
+  const pillar = createPillarKeeper(config.id, grains, links, log)
   const jobs = createMinionJobs({ loaded, log, clock, outbox, delivery, grains, pillar, refreshReturners: async () => void (await host.refresh()) })
   for (const { link } of links) releases.push(() => link.stop())
   releases.push(() => delivery.stop(DELIVERY_GRACE_MS))
@@ -160,7 +161,7 @@ async function compose(
   // Looks into the site's returners now, so that one that does not load is told of before a job needs it.
   host.refresh().catch((error: unknown) => log.error({ err: error }, 'The returner directories could not be looked into'))
   for (const { link } of links) {
-    joinLink(link, { config, log, clock, grains, jobs, delivery, refreshPillar: () => pillar.refresh() })
+    joinLink(link, { config, log, clock, grains, jobs, delivery, pillar })
   }
   const cancelStart = clock.timer(config.random_startup_delay * clock.random(), () => {
     for (const { link } of links) link.start()
@@ -218,19 +219,30 @@ async function createLinks(loaded: LoadedConfig, log: Logger, clock: Clock, grai
 
 interface PillarKeeper {
   current(): ValueObject
+  /** Asks this master, and gives it our grains. Rejects when it does not answer. */
+  fetch(link: Link): Promise<void>
   /** Asks the first connected master. Resolves false when none gave it. */
   refresh(): Promise<boolean>
 }
 
-function createPillarKeeper(id: string, grains: Grains, links: MasterLink[]): PillarKeeper {
+function createPillarKeeper(id: string, grains: Grains, links: MasterLink[], log: Logger): PillarKeeper {
   let pillar: ValueObject = {}
+  async function fetch(link: Link): Promise<void> {
+    pillar = await requestPillar(link, { id, grains: grains.current(), saltenv: null, pillarenv: null })
+  }
   return {
     current: () => pillar,
+    fetch,
     async refresh() {
       const connected = links.find(({ link }) => link.state === 'connected')
       if (connected === undefined) return false
-      pillar = await requestPillar(connected.link, { id, grains: grains.current(), saltenv: null, pillarenv: null })
-      return true
+      try {
+        await fetch(connected.link)
+        return true
+      } catch (error) {
+        log.warn({ err: error }, 'the pillar could not be had')
+        return false
+      }
     },
   }
 }
@@ -253,10 +265,11 @@ function createMinionJobs(parts: JobParts): Jobs {
   const environment = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined))
   const settings = jobsSettings(loaded, environment)
   const runner = createProcessRunner({ instance: settings.instance, killGraceMs: settings.killGraceMs, clock })
+  const places = () => ({ options: settings.options, grains: grains.current(), pillar: pillar.current() })
   const registry = createRegistry({
     builtins: builtinModules,
     disabled: config.disable_modules,
-    whitelist: [],
+    whitelist: config.whitelist_modules,
     scan: () =>
       scanSiteModules({
         directories: config.module_dirs,
@@ -264,9 +277,9 @@ function createMinionJobs(parts: JobParts): Jobs {
         clock,
         log,
         environment,
-        places: () => ({ options: settings.options, grains: grains.current(), pillar: pillar.current() }),
+        places,
       }),
-    virtualContext: () => ({ grains: grains.current(), config: () => undefined, log }),
+    virtualContext: () => ({ grains: grains.current(), config: (name) => lookupOption(name, places()), log }),
     log,
   })
   return createJobs(
@@ -286,10 +299,7 @@ function createMinionJobs(parts: JobParts): Jobs {
       services: {
         user: agentUser(),
         outputLimitBytes: config.jobs.output_limit,
-        async refreshGrains() {
-          await grains.refresh()
-          await pillar.refresh()
-        },
+        refreshGrains: async () => void (await grains.refresh()),
         refreshPillar: () => pillar.refresh(),
         async refreshModules() {
           await registry.refresh()
@@ -309,11 +319,11 @@ interface LinkJoint {
   grains: Grains
   jobs: Jobs
   delivery: Delivery
-  refreshPillar: () => Promise<boolean>
+  pillar: PillarKeeper
 }
 
 /** What a link's events mean to the rest. */
-function joinLink(link: Link, { config, log, clock, grains, jobs, delivery, refreshPillar }: LinkJoint): void {
+function joinLink(link: Link, { config, log, clock, grains, jobs, delivery, pillar }: LinkJoint): void {
   link.onPublication((load) => {
     // Only a link that pinned a key can verify a publication.
     if (link.fingerprint !== undefined) void jobs.handle(load, link.fingerprint)
@@ -321,10 +331,15 @@ function joinLink(link: Link, { config, log, clock, grains, jobs, delivery, refr
   link.onState((state) => {
     if (state === 'connected' && link.fingerprint !== undefined) delivery.masterConnected(link.fingerprint)
   })
-  const startGrains = config.start_event_grains.length > 0 ? { grains: pick(grains.current(), config.start_event_grains) } : {}
+  const named = config.start_event_grains
   announceOnConnect(
-    { id: config.id, legacyEvents: config.enable_legacy_startup_events, ...startGrains },
-    { link, clock, log: log.child({ part: 'link' }), refreshPillar: async () => void (await refreshPillar()) },
+    // Asked at every connect: the grains of the first one would be stale.
+    () => ({
+      id: config.id,
+      legacyEvents: config.enable_legacy_startup_events,
+      ...(named.length > 0 && { grains: pick(grains.current(), named) }),
+    }),
+    { link, clock, log: log.child({ part: 'link' }), refreshPillar: () => pillar.fetch(link) },
   )
 }
 

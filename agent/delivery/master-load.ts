@@ -74,7 +74,7 @@ function summaryText(ret: ValueObject, wireBytes: number, { maxRequestBytes, kep
   const size = `This return is ${wireBytes} bytes long, more than the ${maxRequestBytes} bytes that can be sent to the master.`
   const jid = typeof ret.jid === 'string' ? ret.jid : 'JID'
   return kept
-    ? `${size} The minion keeps the whole: run saltutil.find_cached_job ${jid} on it.`
+    ? `${size} The minion keeps the whole: run "brine outbox show ${jid} --values" there, or saltutil.find_cached_job ${jid} with --return.`
     : `${size} The minion could not store it either.`
 }
 

@@ -20,7 +20,7 @@ export interface AnnounceParts {
  * A stock minion does this on ws only once; a master that was restarted or replaced would then know nothing of it. What fails is
  * logged and left to the next connect.
  */
-export function announceOnConnect(settings: StartSettings, parts: AnnounceParts): void {
+export function announceOnConnect(settings: () => StartSettings, parts: AnnounceParts): void {
   const { link, clock, log } = parts
 
   async function step(what: string, act: () => Promise<unknown>): Promise<void> {
@@ -33,7 +33,7 @@ export function announceOnConnect(settings: StartSettings, parts: AnnounceParts)
 
   async function announce(): Promise<void> {
     await step('grains', parts.refreshPillar)
-    for (const load of startEventLoads(settings, clock.now())) await step('start event', () => link.request(load))
+    for (const load of startEventLoads(settings(), clock.now())) await step('start event', () => link.request(load))
   }
 
   link.onState((state) => {

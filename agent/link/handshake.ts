@@ -155,7 +155,12 @@ function accept(reply: AuthReply & { kind: 'keys' }, context: Context): Credenti
   checkFinger(offered, settings)
   const secrets = openSecrets(reply.keys, masterKey, context)
   const newlyPinned = pinnedPem !== offered
-  if (newlyPinned) keys.pinned.pin(offered)
+  if (newlyPinned) {
+    // Links to several masters start together: what another one pinned meanwhile counts.
+    const now = keys.pinned.read()
+    if (now !== pinnedPem && now !== offered) throw new EnvelopeError('another master was pinned meanwhile')
+    if (now !== offered) keys.pinned.pin(offered)
+  }
   return { ...secrets, publishPort: reply.keys.publishPort, masterKey, masterPem: offered, newlyPinned }
 }
 

@@ -48,7 +48,7 @@ describe('the load for a master', () => {
       cmd: '_return', jid: ret.jid, id: 'm1', fun: 'cmd.run', success: false, retcode: 2, fun_args: ['echo'],
       summary: { limit: LIMIT },
     })
-    expect(load.return).toContain(`run saltutil.find_cached_job 20260101000000000000 on it`)
+    expect(load.return).toContain('run "brine outbox show 20260101000000000000 --values" there, or saltutil.find_cached_job 20260101000000000000 with --return')
     expect(load.return).toMatch(/^This return is 419\d{4} bytes long, more than the 4194304 bytes/)
     expect(load.out).toBeUndefined()
     expect(encode(load).length).toBeLessThan(2000)

@@ -55,7 +55,7 @@ describe('events', () => {
 describe('after every connect', () => {
   test('the master gets the grains, then the start events', async () => {
     const { log } = createLogMemory()
-    announceOnConnect({ id: MINION_ID, legacyEvents: true }, {
+    announceOnConnect(() => ({ id: MINION_ID, legacyEvents: true }), {
       link: bench.link, clock: systemClock, log,
       async refreshPillar() {
         await requestPillar(bench.link, pillarRequest)
@@ -72,7 +72,7 @@ describe('after every connect', () => {
 
   test('a failing step is logged and the others follow', async () => {
     const { log, lines } = createLogMemory()
-    announceOnConnect({ id: MINION_ID, legacyEvents: false }, {
+    announceOnConnect(() => ({ id: MINION_ID, legacyEvents: false }), {
       link: bench.link, clock: systemClock, log,
       async refreshPillar() {
         throw new Error('no pillar today')

@@ -76,6 +76,17 @@ describe('an accepting answer', () => {
     expect(pinned.read()).toBe(key.publicPem)
   })
 
+  test('does not pin over what another link pinned meanwhile', () => {
+    const outcome = exchange({
+      reply(load) {
+        pinned.pin(other.publicPem)
+        return master.signed(master.acceptance(load))
+      },
+    })
+    expect(reasonOf(outcome)).toBe('failed: another master was pinned meanwhile')
+    expect(pinned.read()).toBe(other.publicPem)
+  })
+
   test('of the pinned master is accepted with the token it read', () => {
     pinned.pin(key.publicPem)
     expect(exchange()).toMatchObject({ kind: 'accepted', credentials: { newlyPinned: false } })
