@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs'
+import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
 import { DamagedStoreError, OutboxRefusedError, codeOf, faultOf, reasonOf } from './faults.ts'
@@ -86,7 +86,6 @@ export function prepareDirectory(directory: string): void {
  * @throws OutboxRefusedError, DamagedStoreError or SQLite's error; the connection is closed then.
  */
 export function openDatabase(path: string, read: typeof readFacts = readFacts): Database.Database {
-  const isNew = !existsSync(path)
   closeSync(openSync(path, 'a', 0o600))
   chmodSync(path, 0o600)
   const database = new Database(path, { timeout: 0 })
@@ -108,7 +107,7 @@ export function openDatabase(path: string, read: typeof readFacts = readFacts): 
     database.pragma('trusted_schema = OFF')
     checkFacts(read(database))
     migrate(database, version)
-    if (isNew) syncDirectory(dirname(path))
+    syncDirectory(dirname(path))
     return database
   } catch (error) {
     closeQuietly(database)

@@ -141,37 +141,28 @@ describe('an error of the disk under a running store', () => {
 })
 
 test('a store that is damaged when it comes back is found out, before anything rests on it', async () => {
-  let full = false
-  const { outbox, clock, directory } = await openTestOutbox({
-    readFacts(database) {
-      if (full) database.pragma('max_page_count = 1')
-      return readFacts(database)
-    },
-  })
-  await Promise.all(Array.from({ length: 500 }, (_, n) => outbox.accept(newReturn(`${n}`, [master], { body: Buffer.alloc(2000, 'x') }))))
-  await outbox.close()
+  const before = await openTestOutbox()
+  const { clock, directory } = before
+  await Promise.all(Array.from({ length: 500 }, (_, n) => before.outbox.accept(newReturn(`${n}`, [master], { body: Buffer.alloc(2000) }))))
+  await before.outbox.close()
+  const [page = 0, pages] = withCopy(directory, (database) => [
+    // One of the bodies', where nothing looks at start.
+    database.prepare<[], number>("SELECT pageno FROM dbstat WHERE name = 'returns' AND pagetype = 'leaf' ORDER BY path LIMIT 1 OFFSET 50").pluck().get(),
+    Number(database.pragma('page_count', { simple: true })),
+  ])
+  const disk = smallDisk(pages + 2)
+  const { outbox } = await openTestOutbox({ directory, clock, readFacts: disk.read })
+  await expect(outbox.accept(newReturn('big', [master], { body: Buffer.alloc(1e6) }))).rejects.toThrow('full')
+  disk.pages = 100_000
   const { database } = storePaths(directory)
-  const again = await openTestOutbox({
-    directory, clock,
-    readFacts(connection) {
-      if (!full) connection.pragma(`max_page_count = ${Number(connection.pragma('page_count', { simple: true })) + 2}`)
-      return readFacts(connection)
-    },
-  })
-  await expect(again.outbox.accept(newReturn('big', [master], { body: Buffer.alloc(1e6) }))).rejects.toThrow('full')
-  full = true
-  // Among the bodies, where nothing looks at start.
   const content = readFileSync(database)
-  content.fill(0xa5, content.indexOf('x'.repeat(1000)) - 500, content.indexOf('x'.repeat(1000)) + 500)
-  const page = Math.floor(content.indexOf('x'.repeat(1000)) / pageSize)
-  content.fill(0xa5, page * pageSize, (page + 1) * pageSize)
-  writeFileSync(database, content)
+  writeFileSync(database, content.fill(0xa5, (page - 1) * pageSize, page * pageSize))
 
   await clock.advance(1000)
 
-  expect(again.outbox.status()).toMatchObject({ unavailable: null, destinations: [{ accepted: 500, queued: 0, lost: 500 }] })
+  expect(outbox.status()).toMatchObject({ unavailable: null, destinations: [{ accepted: 500, queued: 0, lost: 500 }] })
   expect(readdirSync(directory).filter((name) => /damaged.*db$/.test(name))).toHaveLength(1)
-  await again.outbox.close()
+  await outbox.close()
 })
 
 test('a closed outbox says that it is closed', async () => {
