@@ -1,7 +1,8 @@
-import { cpSync, mkdtempSync } from 'node:fs'
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
+import { afterAll } from 'vitest'
 import { createBooks, verifyBooks } from '../../../agent/outbox/books.ts'
 import { openOutbox, type OutboxParts } from '../../../agent/outbox/outbox.ts'
 import type { ClaimRequest, DestinationRef, NewReturn, Outbox } from '../../../agent/outbox/port.ts'
@@ -13,9 +14,12 @@ export const master: DestinationRef = { name: 'master:ab', kind: 'master', spec:
 export const local: DestinationRef = { name: 'local', kind: 'returner', spec: Buffer.from('l') }
 export const web: DestinationRef = { name: 'http', kind: 'returner', spec: Buffer.from('w') }
 
-/** A directory for a store that is not there yet. */
+const root = mkdtempSync(join(tmpdir(), 'outbox-'))
+afterAll(() => rmSync(root, { recursive: true }))
+
+/** A directory for a store that is not there yet. Gone after the test file. */
 export function newDirectory(): string {
-  return join(mkdtempSync(join(tmpdir(), 'outbox-')), 'store')
+  return join(mkdtempSync(join(root, 'x')), 'store')
 }
 
 /** Opens a store with a clock that stands still. */
