@@ -1,4 +1,4 @@
-import { Constant, DateTime, Extension, Float, isObject } from '../wire/value.ts'
+import { Constant, DateTime, Extension, Float } from '../wire/value.ts'
 import type { Value, ValueObject } from '../wire/value.ts'
 
 const maxDepth = 256
@@ -31,13 +31,5 @@ function convert(result: unknown, depth: number): Value {
   for (const [key, item] of Object.entries(result)) {
     if (item !== undefined) object[key] = convert(item, depth + 1)
   }
-  return object
-}
-
-/** A map with text keys; of a `Map` those entries whose key is text. */
-export function toObject(value: Value | undefined): ValueObject {
-  if (isObject(value)) return value
-  const object = Object.create(null) as ValueObject
-  if (value instanceof Map) for (const [key, item] of value) if (typeof key === 'string') object[key] = item
   return object
 }

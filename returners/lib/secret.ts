@@ -8,9 +8,6 @@ export interface Secret {
   toJSON(): string
 }
 
-/** A secret as it may stand in a configuration: the text itself, or where to read it. */
-export type SecretInput = string | { file: string } | { env: string }
-
 const mask = '***'
 
 /** Wraps a text so that no log line, error or JSON shows it. */

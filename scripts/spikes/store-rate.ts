@@ -68,7 +68,7 @@ async function turn(size: number, run: (size: number) => Promise<void> | void): 
 
 const median = (values: number[]) => Math.round(values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0)
 for (const size of [1, 10, 100, 1000]) {
-  const rows = []
+  const rows: Record<'ours' | 'bare', Awaited<ReturnType<typeof turn>>>[] = []
   for (let n = 0; n < turns; n += 1) rows.push({ ours: await turn(size, ours), bare: await turn(size, bare) })
   const of = (which: 'ours' | 'bare', what: 'rate' | 'cpu') => median(rows.map((row) => row[which][what]))
   const share = (what: 'rate' | 'cpu') => Math.round((100 * of('ours', what)) / of('bare', what))
