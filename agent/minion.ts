@@ -1,15 +1,11 @@
 /** The composition root: builds the minion's parts in order, joins them, starts and stops them. Nothing else knows all of them. */
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import type { LoadedConfig } from '../config/load.ts'
 import { systemClock, type Clock } from './clock.ts'
 import { createOutboxMethods } from './control/outbox-methods.ts'
 import { controlSocketPath } from './control/protocol.ts'
 import { createControlServer } from './control/server.ts'
-import type { AgentStatus } from './control/status.ts'
 import { createDelivery, type Delivery } from './delivery/delivery.ts'
 import { masterDestinationName } from './delivery/destination-name.ts'
-import { packageRoot } from './entry-points.ts'
 import { createAlarmTeller } from './events/alarm-teller.ts'
 import { announceOnConnect } from './events/announce.ts'
 import { createGrains, type Grains } from './grains/grains.ts'
@@ -22,6 +18,7 @@ import { createLink } from './link/link.ts'
 import type { Link } from './link/port.ts'
 import type { Logger } from './log.ts'
 import { agentUser, deliverySettings, grainsSettings, hostSettings, jobsSettings, linkSettings, transportSettings } from './minion-settings.ts'
+import { type MasterLink, packageVersion, statusOf } from './minion-status.ts'
 import { builtinModules } from './modules/builtins.ts'
 import { lookupOption } from './modules/option-lookup.ts'
 import { createRegistry } from './modules/registry.ts'
@@ -155,8 +152,7 @@ async function compose(
   await control.start()
   releases.push(() => control.stop())
 
-  const interrupted = await jobs.reportInterrupted()
-  if (interrupted > 0) log.warn({ jobs: interrupted }, 'Jobs of the last life were cut off; each gets a return that says so')
+  await reportInterrupted(outbox, jobs, log)
   delivery.start()
   // Looks into the site's returners now, so that one that does not load is told of before a job needs it.
   host.refresh().catch((error: unknown) => log.error({ err: error }, 'The returner directories could not be looked into'))
@@ -182,6 +178,24 @@ async function compose(
   }
 }
 
+/**
+ * Gives every job of the last life its one return. A store that cannot be read at the start is asked again when it can, before
+ * anything of this life is in it.
+ */
+async function reportInterrupted(outbox: Outbox, jobs: Jobs, log: Logger): Promise<void> {
+  const report = async () => {
+    const interrupted = await jobs.reportInterrupted()
+    if (interrupted > 0) log.warn({ jobs: interrupted }, 'Jobs of the last life were cut off; each gets a return that says so')
+  }
+  if (outbox.status().unavailable === null) return report()
+  let waiting = true
+  outbox.onAvailability((unavailable) => {
+    if (unavailable !== null || !waiting) return
+    waiting = false
+    report().catch((error: unknown) => log.error({ err: error }, 'Interrupted jobs could not be reported'))
+  })
+}
+
 /** Waits while healthy destinations take what the last jobs left, but not long: the outbox keeps the rest. */
 async function untilDelivered(delivery: Delivery, clock: Clock): Promise<void> {
   const end = clock.monotonic() + DELIVERY_GRACE_MS
@@ -191,11 +205,6 @@ async function untilDelivered(delivery: Delivery, clock: Clock): Promise<void> {
       clock.timer(20, resolve)
     })
   }
-}
-
-interface MasterLink {
-  master: string
-  link: Link
 }
 
 /** One link per configured master, none when the minion runs without. */
@@ -341,54 +350,6 @@ function joinLink(link: Link, { config, log, clock, grains, jobs, delivery, pill
     }),
     { link, clock, log: log.child({ part: 'link' }), refreshPillar: () => pillar.fetch(link) },
   )
-}
-
-interface StatusParts {
-  config: LoadedConfig['config']
-  outbox: Outbox
-  delivery: Delivery
-  jobs: Jobs
-  links: MasterLink[]
-  uptimeMs: number
-}
-
-function statusOf({ config, outbox, delivery, jobs, links, uptimeMs }: StatusParts): AgentStatus {
-  const store = outbox.status()
-  const lanes = new Map(delivery.status().lanes.map((lane) => [lane.destination, lane]))
-  return {
-    id: config.id,
-    version: packageVersion(),
-    pid: process.pid,
-    uptimeMs,
-    masters: links.map(({ master, link }) => ({
-      master,
-      state: link.state,
-      fingerprint: link.fingerprint ?? null,
-      lastError: link.state === 'connected' ? null : (link.detail ?? null),
-    })),
-    lanes: store.destinations.map((books) => {
-      const lane = lanes.get(books.name)
-      return {
-        destination: books.name,
-        state: lane?.state ?? 'idle',
-        accepted: books.accepted,
-        delivered: books.delivered,
-        queued: books.queued,
-        dead: books.dead,
-        inFlight: lane?.inFlight ?? 0,
-        nextAttemptAt: lane?.nextAttemptAt ?? null,
-        lastError: lane?.lastError ?? null,
-      }
-    }),
-    jobs: { ...jobs.counts(), unfinished: store.unfinishedJobs },
-    storeUnavailable: store.unavailable,
-  }
-}
-
-/** The version in package.json. */
-export function packageVersion(): string {
-  const text: unknown = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8'))
-  return (text as { version: string }).version
 }
 
 function pick(map: ValueObject, names: readonly string[]): ValueObject {
