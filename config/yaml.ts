@@ -1,7 +1,4 @@
-/**
- * YAML as Salt reads it: PyYAML 6 with Salt's own integers. What differs from YAML 1.1 as the library has it: `y` and `n` are text,
- * `1e3` is text (an exponent needs a point and a sign), `08` is text, `0644` is 644 (Salt strips leading zeros), dates are text.
- */
+/** The YAML of configuration files, its bare words as Salt reads them, with the place of every value and of every fault. */
 import {
   type Document,
   isAlias,
@@ -15,6 +12,7 @@ import {
   type Tags,
   YAMLError,
 } from 'yaml'
+import { PLAIN_RULES } from './yaml-scalars.ts'
 
 /** A place in a text, both from 1. */
 export interface Place {
@@ -74,60 +72,19 @@ export function parseYamlValue(text: string): unknown {
   return parsed.ok ? parsed.yaml.value : text
 }
 
-const PLAIN_SCALARS: ScalarTag[] = [
-  plainScalar('null', /^(?:~|null|Null|NULL|)$/, () => null),
-  plainScalar('bool', /^(?:yes|Yes|YES|true|True|TRUE|on|On|ON)$/, () => true),
-  plainScalar('bool', /^(?:no|No|NO|false|False|FALSE|off|Off|OFF)$/, () => false),
-  plainScalar('int', /^[-+]?0b[01_]+$/, (text) => radixInteger(text, 2)),
-  plainScalar('int', /^[-+]?0x[0-9a-fA-F_]+$/, (text) => radixInteger(text, 16)),
-  plainScalar('int', /^[-+]?[1-9][0-9_]*(?::[0-5]?[0-9])+$/, sexagesimal),
-  plainScalar('int', /^[-+]?0[0-7_]+$/, saltInteger),
-  plainScalar('int', /^[-+]?(?:0|[1-9][0-9_]*)$/, saltInteger),
-  plainScalar('float', /^[-+]?\.(?:inf|Inf|INF)$/, (text) => (text.startsWith('-') ? -Infinity : Infinity)),
-  plainScalar('float', /^\.(?:nan|NaN|NAN)$/, () => Number.NaN),
-  plainScalar('float', /^[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*$/, sexagesimal),
-  plainScalar('float', /^(?:[-+]?[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)(?:[eE][-+][0-9]+)?$/, (text) => Number(text.replaceAll('_', ''))),
-]
+const PLAIN_SCALARS: ScalarTag[] = PLAIN_RULES.map(({ kind, test, read }) => ({
+  tag: `tag:yaml.org,2002:${kind}`,
+  default: true,
+  test,
+  resolve: read,
+  identify: () => false,
+}))
 
 const REPLACED = /:(?:null|bool|int|float|timestamp)$/
 
 function saltTags(tags: Tags): Tags {
   const kept = tags.filter((tag) => typeof tag === 'string' || typeof tag.tag !== 'string' || !REPLACED.test(tag.tag))
   return [...kept, ...PLAIN_SCALARS]
-}
-
-function plainScalar(kind: string, test: RegExp, resolve: (text: string) => unknown): ScalarTag {
-  return { tag: `tag:yaml.org,2002:${kind}`, default: true, test, resolve, identify: () => false }
-}
-
-function radixInteger(text: string, radix: number): number | bigint {
-  const negative = text.startsWith('-')
-  const digits = text.replaceAll('_', '').replace(/^[-+]?0[bx]/, '')
-  if (digits === '') return 0
-  const value = BigInt((radix === 2 ? '0b' : '0x') + digits)
-  return safeInteger(negative ? -value : value)
-}
-
-/** PyYAML's integer after Salt stripped leading zeros: `0644` is 644. Behind a sign Salt strips nothing: `-0644` is octal. */
-function saltInteger(text: string): number | bigint {
-  const digits = text.replaceAll('_', '')
-  const signed = /^([-+])0([0-7]+)$/.exec(digits)
-  if (signed === null) return safeInteger(BigInt(digits.replace(/^\+/, '')))
-  const value = BigInt(`0o${signed[2]}`)
-  return safeInteger(signed[1] === '-' ? -value : value)
-}
-
-/** `12:30:45` is 45045: base sixty. */
-function sexagesimal(text: string): number {
-  const negative = text.startsWith('-')
-  const parts = text.replaceAll('_', '').replace(/^[-+]/, '').split(':')
-  const value = parts.reduce((sum, part) => sum * 60 + Number(part), 0)
-  return negative ? -value : value
-}
-
-function safeInteger(value: bigint): number | bigint {
-  const number = Number(value)
-  return Number.isSafeInteger(number) ? number : value
 }
 
 /** What is wrong, by the library's code: its own messages may quote the text. */

@@ -1,11 +1,10 @@
-import { DateTime, isObject } from '../wire/value.ts'
+import { isObject } from '../wire/value.ts'
 import type { Value, ValueObject } from '../wire/value.ts'
 
-/** What a YAML reader gave, as a value: dates become Salt's datetime, what has no place in a grain becomes its text. */
+/** What a YAML reader gave, as a value: what has no place in a grain becomes its text. */
 export function fromYaml(data: unknown): Value {
   if (data === null || data === undefined) return null
   if (typeof data === 'string' || typeof data === 'number' || typeof data === 'boolean' || typeof data === 'bigint') return data
-  if (data instanceof Date) return new DateTime(data.toISOString().replaceAll('-', '').replace('Z', '000'))
   if (data instanceof Uint8Array) return data
   if (Array.isArray(data)) return data.map(fromYaml)
   if (data instanceof Map) return new Map(Array.from(data as Map<unknown, unknown>, ([key, value]) => [fromYaml(key), fromYaml(value)]))

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { networkInterfaces } from 'node:os'
-import { parse } from 'yaml'
 import type { Logger } from '../log.ts'
+import { parseYaml } from '../../config/yaml.ts'
 import { isObject } from '../wire/value.ts'
-import type { Value, ValueObject } from '../wire/value.ts'
+import type { ValueObject } from '../wire/value.ts'
 import { osGrains } from './os-release.ts'
 import { fromYaml } from './from-yaml.ts'
 
@@ -147,13 +147,15 @@ async function fileGrains({ configDir, log }: GrainsSettings): Promise<ValueObje
   const file = join(configDir, 'grains')
   const text = await readText(configDir, 'grains')
   if (text === undefined) return {}
-  try {
-    const value: Value = fromYaml(parse(text, { version: '1.1' }))
-    if (isObject(value)) return value
-    if (value !== null) log.warn({ file }, 'the grains file is not a map')
-  } catch (error) {
-    log.warn({ file, error: error instanceof Error ? error.message : String(error) }, 'the grains file cannot be read')
+  const parsed = parseYaml(text)
+  if (!parsed.ok) {
+    const faults = parsed.faults.map(({ line, column, what }) => `${file}:${line}:${column}: ${what}`)
+    log.warn({ file, error: faults.join('\n') }, 'the grains file cannot be read')
+    return {}
   }
+  const value = fromYaml(parsed.yaml.value)
+  if (isObject(value)) return value
+  if (value !== null) log.warn({ file }, 'the grains file is not a map')
   return {}
 }
 

@@ -1,5 +1,5 @@
+import { yamlArgument } from '../../config/yaml-argument.ts'
 import { pythonStr } from '../matchers/python-text.ts'
-import { yamlArgument } from '../matchers/yaml-argument.ts'
 import { InvocationError } from '../modules/contract.ts'
 import type { CallArguments } from '../modules/bind.ts'
 import type { FunctionDescription } from '../modules/description.ts'

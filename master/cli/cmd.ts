@@ -2,11 +2,12 @@ import { userInfo } from 'node:os'
 import type { ArgumentsCamelCase, Argv, CommandModule, InferredOptionTypes } from 'yargs'
 import { decode, encode } from '../../agent/wire/msgpack.ts'
 import { type Value, isObject } from '../../agent/wire/value.ts'
+import { yamlArgument } from '../../config/yaml-argument.ts'
 import { askMaster } from '../local-client.ts'
 import type { LocalReply, PublishRequest } from '../local.ts'
 import { outputterNames } from '../outputters/index.ts'
 import { localSocketPath } from '../settings.ts'
-import { parseArguments, yamlify } from './arguments.ts'
+import { parseArguments } from './arguments.ts'
 import { paletteOf, run, settingsOf, withColours, withConfigDir } from './options.ts'
 import { EXIT, makeReturnPrinter } from './print-returns.ts'
 
@@ -120,8 +121,8 @@ function makeRequest(args: Args): PublishRequest {
   // What stands behind `--` is taken as it is.
   const words = [...args.arguments, ...args._.slice(1).map(String)]
   const values: Record<string, Value> = { arg: functions.length > 1 ? splitArguments(words, functions.length) : parseArguments(words) }
-  if (args.return_kwargs !== undefined) values['ret_kwargs'] = yamlify(args.return_kwargs)
-  if (args.metadata !== undefined) values['metadata'] = yamlify(args.metadata)
+  if (args.return_kwargs !== undefined) values['ret_kwargs'] = yamlArgument(args.return_kwargs)
+  if (args.metadata !== undefined) values['metadata'] = yamlArgument(args.metadata)
   return {
     cmd: 'publish',
     ...targetOf(args),

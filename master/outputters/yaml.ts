@@ -1,5 +1,5 @@
 import { type Value, entries, isMap } from '../../agent/wire/value.ts'
-import { readsAsOther } from '../yaml-scalars.ts'
+import { readsAsOther } from '../../config/yaml-scalars.ts'
 import { sortKeys } from './nested.ts'
 import { isNumber, numberText, pythonRepr } from './python.ts'
 

@@ -17,9 +17,13 @@ const MAY_KNOW: readonly [room: string, allowed: readonly string[]][] = [
   ['agent/outbox/', ['agent/clock.ts', 'agent/log.ts']],
   ['agent/delivery/', [...COMMON, 'agent/wire/', 'agent/outbox/port.ts', 'agent/link/port.ts']],
   ['agent/matchers/', ['agent/wire/']],
-  ['agent/grains/', [...COMMON, 'agent/wire/']],
+  // YAML is read in one way, for files, arguments and grains alike: config/ has it.
+  ['agent/grains/', [...COMMON, 'agent/wire/', 'config/yaml.ts']],
   ['agent/modules/', [...COMMON, 'agent/wire/', 'agent/matchers/']],
-  ['agent/jobs/', [...COMMON, 'agent/wire/', 'agent/matchers/', 'agent/modules/', 'agent/outbox/port.ts', 'agent/delivery/port.ts']],
+  [
+    'agent/jobs/',
+    [...COMMON, 'agent/wire/', 'agent/matchers/', 'agent/modules/', 'agent/outbox/port.ts', 'agent/delivery/port.ts', 'config/yaml-argument.ts'],
+  ],
   ['agent/events/', [...COMMON, 'agent/wire/', 'agent/delivery/', 'agent/link/port.ts', 'agent/outbox/port.ts']],
   ['agent/pillar/', [...COMMON, 'agent/wire/', 'agent/link/port.ts']],
   [
@@ -30,7 +34,8 @@ const MAY_KNOW: readonly [room: string, allowed: readonly string[]][] = [
   ['agent/cli/', ['agent/', 'config/']],
   // What joins the rooms.
   ['agent/', ['agent/', 'config/']],
-  ['config/', []],
+  // Typed arguments are values of the wire.
+  ['config/', ['agent/wire/value.ts']],
   ['returners/lib/', ['returners/contract.ts']],
   ['returners/contract.ts', ['returners/lib/']],
   ['returners/testing.ts', ['returners/contract.ts', 'returners/lib/']],

@@ -121,9 +121,9 @@ describe('the grains', () => {
   })
 
   test('of the file and of the configuration win, in this order, and a refresh reads them again', async () => {
-    write('etc/brine/grains', 'roles: [web, db]\nos: FromFile\nsince: 2026-01-02\nn: 1\n')
+    write('etc/brine/grains', 'roles: [web, db]\nos: FromFile\nsince: 2026-01-02\nrack: 017\nn: 1\n')
     const grains = createGrains(settings({ configured: { n: 2 } }))
-    expect(await grains.refresh()).toMatchObject({ roles: ['web', 'db'], os: 'FromFile', n: 2, since: { text: '20260102T00:00:00.000000' } })
+    expect(await grains.refresh()).toMatchObject({ roles: ['web', 'db'], os: 'FromFile', n: 2, since: '2026-01-02', rack: 17 })
 
     write('etc/brine/grains', 'roles: [cache]\n')
     expect(await grains.refresh()).toMatchObject({ roles: ['cache'], os: 'Unknown' })

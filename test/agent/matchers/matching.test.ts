@@ -7,7 +7,6 @@ import type { Subject, Target } from '../../../agent/matchers/match.ts'
 import { isTruthy, pythonStr } from '../../../agent/matchers/python-text.ts'
 import { regexMatch } from '../../../agent/matchers/python-regex.ts'
 import { traverse } from '../../../agent/matchers/traverse.ts'
-import { yamlArgument } from '../../../agent/matchers/yaml-argument.ts'
 import { Float } from '../../../agent/wire/value.ts'
 import type { Value } from '../../../agent/wire/value.ts'
 
@@ -308,47 +307,5 @@ describe('traverse', () => {
     ['constructor:name', undefined],
   ])('%s', (path, expected) => {
     expect(traverse(subject.grains, path)).toEqual(expected)
-  })
-})
-
-describe('a typed argument', () => {
-  test.each<[text: string, expected: Value]>([
-    ['5', 5],
-    ['1.0', new Float(1)],
-    ['1.5', 1.5],
-    ['true', true],
-    ['yes', true],
-    ['off', false],
-    ['None', null],
-    ['null', null],
-    ['', ''],
-    ['  ', '  '],
-    ['1_000', '1_000'],
-    ['010', 8],
-    ['[1, a]', [1, 'a']],
-    ['{a: 1}', { a: 1 }],
-    ['a: 1', 'a: 1'],
-    ['- a', '- a'],
-    ['# x', '# x'],
-    ['a # b', 'a # b'],
-    ['5 # five', 5],
-    ['|', '|'],
-    ['!', '!'],
-    ['2026-01-02', '2026-01-02'],
-    ['123e4', '123e4'],
-    ['[', '['],
-    ['a\tb', 'a\tb'],
-    ['99999999999999999999', 99999999999999999999n],
-    ['{1: a}', new Map([[1, 'a']])],
-    ['{__proto__: 1}', Object.assign(Object.create(null) as object, JSON.parse('{"__proto__":1}')) as Value],
-  ])('%s', (text, expected) => {
-    const value = yamlArgument(text)
-
-    expect(value).toEqual(expected)
-  })
-
-  test('never throws', () => {
-    fc.assert(fc.property(fc.string(), (text) => void yamlArgument(text)))
-    expect(yamlArgument('hello')).toBe('hello')
   })
 })
