@@ -5,6 +5,7 @@ import { hostMinionId, readMinionId } from './minion-id.ts'
 import { isPlainMap } from './plain-map.ts'
 import { ConfigError, type Problem, type Source } from './problems.ts'
 import { isSaltOnly } from './salt-options.ts'
+import { moveRoot } from './root-dir.ts'
 import { type MinionConfig, minionSchema, PATH_OPTIONS } from './schema.ts'
 import { isSecretName } from './secret.ts'
 import { problemsOf, unknownTopLevel } from './validate.ts'
@@ -59,7 +60,7 @@ export async function loadConfig(request: LoadRequest): Promise<LoadedConfig> {
   const raw = mergeLayers(layers)
   const parsed = minionSchema.safeParse(raw)
   if (!parsed.success) problems.push(...problemsOf(parsed.error, minionSchema, layers, raw))
-  const options = parsed.success ? moveRoot(parsed.data) : undefined
+  const options = parsed.success ? moveRoot(parsed.data, PATH_OPTIONS) : undefined
   const knownNames = new Set(request.returnerNames?.(options?.returner_dirs ?? []))
   // A dotted key is a module's or returner's option (`returner.pgjsonb.host`): whoever reads it checks it.
   const isKnown = (key: string): boolean => key.includes('.') || key === 'returner' || knownNames.has(key) || isAlternative(raw[key], knownNames)
@@ -92,24 +93,6 @@ function isAlternative(value: unknown, knownNames: ReadonlySet<string>): boolean
   if (!isPlainMap(value)) return false
   const keys = Object.keys(value)
   return keys.length > 0 && keys.every((key) => knownNames.has(key))
-}
-
-type Parsed = ReturnType<typeof minionSchema.parse>
-
-/** Moves every path option under `root_dir`, unless it lies there already (Salt's prepend_root_dir). */
-function moveRoot(options: Parsed): Parsed {
-  const root = options.root_dir.replace(/\/+$/, '')
-  if (root === '') return options
-  const move = (path: string): string => (path === root || path.startsWith(`${root}/`) ? path : join(root, path))
-  const moved: Record<string, unknown> = structuredClone(options)
-  for (const [first, second] of PATH_OPTIONS) {
-    const map = second === undefined ? moved : moved[first]
-    const key = second ?? first
-    if (!isPlainMap(map)) continue
-    const value = map[key]
-    map[key] = Array.isArray(value) ? value.map((item) => move(String(item))) : move(String(value))
-  }
-  return moved as Parsed
 }
 
 function deepFreeze<T>(value: T): T {

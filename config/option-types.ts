@@ -56,6 +56,14 @@ export function oneOf<const Names extends readonly [string, ...string[]]>(...nam
   return z.enum(names, { error: `must be one of ${names.join(', ')}` })
 }
 
+/** Salt's names for levels of logging, all first. */
+export const LOG_LEVELS = ['all', 'garbage', 'trace', 'debug', 'profile', 'info', 'warning', 'error', 'critical', 'quiet'] as const
+
+/** A level of logging. */
+export function logLevel() {
+  return oneOf(...LOG_LEVELS)
+}
+
 function parsedOr(value: number | undefined, context: z.RefinementCtx, complaint: string): number {
   if (value !== undefined) return value
   context.addIssue({ code: 'custom', message: complaint })

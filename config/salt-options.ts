@@ -1,4 +1,4 @@
-/** Options that Salt's minion has and Brine does not act on: they are told apart from misspelt ones. */
+/** Options that Salt has and Brine does not act on: they are told apart from misspelt ones. First the minion's. */
 const NAMES = `
 interface source_interface_name source_address source_ret_port source_publish_port master_uri_format master_shuffle master_failback
 master_failback_interval syndic_finger id_function append_minionid_config_dirs grains_blacklist grains_cache grains_cache_expiration
@@ -26,7 +26,48 @@ ping_interval auth_tries rejected_retry random_reauth_delay recon_randomize retr
 cache_jobs
 `
 
+/** What Salt's master has and the embedded master does not act on. */
+const MASTER_NAMES = `
+ipv6 ssl tcp_master_pub_port tcp_master_pull_port tcp_master_publish_pull tcp_master_workers tcp_keepalive tcp_keepalive_idle
+tcp_keepalive_cnt tcp_keepalive_intvl max_open_files worker_threads worker_pools pub_hwm zmq_backlog zmq_monitor zmq_filtering conf_file pidfile
+extension_modules extmod_whitelist extmod_blacklist module_dirs verify_env enable_ssh_minions cluster_id cluster_peers cluster_pki_dir
+cluster_pool_port open_mode autosign_file autosign_timeout autoreject_file autosign_grains_dir permissive_pki_access publisher_acl
+publisher_acl_blacklist external_auth token_expire token_expire_user_override keep_acl_in_token sudo_acl eauth_acl_module eauth_tokens token_dir
+file_recv file_recv_max_size master_sign_pubkey master_sign_key_name master_pubkey_signature master_use_pubkey_signature aes_key
+master_stats master_stats_event_iter minimum_auth_version minimum_auth_ver auth_mode key_cache key_pass signing_key_pass con_cache
+output output_file outputter_dirs state_output state_verbose state_output_diff state_output_profile state_aggregate state_events cli_summary
+color show_timeout show_jid job_cache_store_endtime minion_data_cache minion_data_cache_events cache keep_jobs
+event_return event_return_queue event_return_queue_max_seconds event_return_whitelist event_return_blacklist event_match_type 
+event_listen_queue event_publisher_niceness max_event_size pub_server_niceness roots_update_interval loop_interval presence_events ping_on_rotate
+state_top state_top_saltenv top_file_merging_strategy env_order master_tops external_nodes renderer renderer_whitelist renderer_blacklist
+jinja_env jinja_sls_env jinja_trim_blocks jinja_lstrip_blocks failhard test thorium_interval thorium_roots thorium_top runner_returns runner_dirs
+wheel_dirs runner_niceness file_roots file_buffer_size file_ignore_regex file_ignore_glob fileserver_backend fileserver_events
+fileserver_followsymlinks fileserver_ignoresymlinks fileserver_limit_traversal fileserver_list_cache_time fileserver_verify_config
+fileserver_interval gitfs_remotes gitfs_provider gitfs_root gitfs_base gitfs_ssl_verify gitfs_update_interval git_pillar_provider
+git_pillar_base git_pillar_branch git_pillar_root git_pillar_ssl_verify master_roots winrepo_dir winrepo_remotes winrepo_dir_ng
+winrepo_remotes_ng pillar_roots ext_pillar ext_pillar_first pillar_opts pillar_safe_render_error pillar_source_merging_strategy
+pillar_merge_lists pillar_includes_override_sls pillar_cache pillar_cache_ttl pillar_cache_backend pillar_raise_on_missing
+on_demand_ext_pillar decrypt_pillar decrypt_pillar_delimiter decrypt_pillar_default decrypt_pillar_renderers peer peer_run range_server
+log_datefmt log_datefmt_logfile log_fmt_console log_fmt_logfile log_fmt_jid log_granular_levels log_rotate_max_bytes log_rotate_backup_count
+nodegroups reactor reactor_refresh_interval reactor_worker_threads reactor_worker_hwm reactor_niceness engines engines_dirs schedule
+order_masters syndic_master syndic_master_port syndic_user syndic_wait syndic_failover syndic_pidfile syndic_log_file syndic_forward_all_events
+salt_cp_chunk_size batch_safe_limit batch_safe_size batch_return_timeout preserve_minion_cache allow_minion_key_revoke optimization_order
+multiprocessing process_count_max fips_mode features ssh_user ssh_port ssh_passwd ssh_priv ssh_timeout ssh_minion_opts roster roster_file rosters
+roster_defaults rest_cherrypy rest_tornado netapi_enable_clients netapi_allow_raw_shell api_logfile http_connect_timeout http_request_timeout
+drop_messages_signature_fail require_minion_sign_messages detect_remote_minions remote_minions_port req_server_niceness
+cython_enable unique_jid return transport_opts ipc_mode ipc_write_buffer file_client local
+`
+
 /** True for an option that Salt's minion knows and that has no effect here. */
 export function isSaltOnly(name: string): boolean {
-  return ` ${NAMES.replaceAll('\n', ' ')} `.includes(` ${name} `)
+  return isIn(NAMES, name)
+}
+
+/** True for an option that Salt's master knows and that has no effect on the embedded one. */
+export function isSaltMasterOnly(name: string): boolean {
+  return isIn(MASTER_NAMES, name)
+}
+
+function isIn(names: string, name: string): boolean {
+  return ` ${names.replaceAll('\n', ' ')} `.includes(` ${name} `)
 }

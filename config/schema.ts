@@ -3,7 +3,7 @@
  * from Salt's, the description says so. In the typed result durations are milliseconds and sizes bytes, whatever was written.
  */
 import { z } from 'zod'
-import { count, duration, flag, oneOf, path, share, size, text, textList } from './option-types.ts'
+import { count, duration, flag, logLevel, oneOf, path, share, size, text, textList } from './option-types.ts'
 
 const masterOptions = {
   master: textList()
@@ -171,8 +171,4 @@ export const PATH_OPTIONS = [['pki_dir'], ['cachedir'], ['sock_dir'], ['log_file
 /** True for what may be a minion's id: it becomes a file name on the master (Salt's utils/verify.py valid_id). */
 export function isMinionId(id: string): boolean {
   return id !== '' && id !== '.' && id !== '..' && !/[/\\\0\s]/.test(id) && Buffer.byteLength(id) <= 255
-}
-
-function logLevel() {
-  return oneOf('all', 'garbage', 'trace', 'debug', 'profile', 'info', 'warning', 'error', 'critical', 'quiet')
 }

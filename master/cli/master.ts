@@ -1,8 +1,11 @@
 import type { Argv, CommandModule } from 'yargs'
 import { systemClock } from '../../agent/clock.ts'
 import { createLogger } from '../../agent/pino-log.ts'
+import { LOG_LEVELS } from '../../config/option-types.ts'
+import { formatProblem } from '../../config/problems.ts'
+import { refuseOtherUser } from '../../config/run-user.ts'
 import { createMaster } from '../master.ts'
-import { type MasterSettings, logLevels } from '../settings.ts'
+import type { MasterSettings } from '../settings.ts'
 import { run, settingsOf, withConfigDir } from './options.ts'
 
 interface Args {
@@ -15,15 +18,16 @@ export const command: CommandModule = {
   command: 'master',
   describe: 'Run the master',
   builder: (yargs: Argv) =>
-    withConfigDir(yargs).option('log-level', { alias: ['l', 'log_level'], type: 'string', choices: logLevels, describe: 'What to log to standard error' }),
+    withConfigDir(yargs).option('log-level', { alias: ['l', 'log_level'], type: 'string', choices: LOG_LEVELS, describe: 'What to log to standard error' }),
   handler: (args) => run(() => runMaster(args as unknown as Args)),
 }
 
 async function runMaster(args: Args): Promise<number> {
-  const settings = settingsOf(args)
-  const output = openLog(settings, args.logLevel ?? settings.log_level)
+  const settings = settingsOf(args, { log_level: args.logLevel })
+  refuseOtherUser(settings.user, settings.userSource)
+  const output = openLog(settings)
   const { log } = output
-  for (const option of settings.unused) log.warn({ option }, 'this option is not used here')
+  for (const problem of settings.problems) log.warn({ problem: formatProblem(problem) }, 'The configuration has a problem')
   const master = createMaster(settings, { log, clock: systemClock })
   await master.start()
   process.stdout.write(`brine master: publishing on ${master.ports.publish}, answering on ${master.ports.request}\n`)
@@ -37,11 +41,10 @@ async function runMaster(args: Args): Promise<number> {
   return 0
 }
 
-function openLog(settings: MasterSettings, level: MasterSettings['log_level']) {
-  const { log_file: path, log_level_logfile: fileLevel } = settings
+function openLog({ log_level: level, log_file: path, log_level_logfile: fileLevel }: MasterSettings) {
   return createLogger({
     level,
-    ...(path === undefined ? {} : { file: { path, level: fileLevel ?? settings.log_level } }),
+    ...(path === undefined ? {} : { file: { path, level: fileLevel ?? level } }),
     format: 'auto',
     output: process.stderr.fd,
     isTerminal: process.stderr.isTTY,

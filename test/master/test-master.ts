@@ -7,7 +7,7 @@ import type { Logger } from '../../agent/log.ts'
 import type { MasterEvent } from '../../master/events.ts'
 import { openKeyStore, type KeyStore } from '../../master/keys.ts'
 import { createMaster, type Master } from '../../master/master.ts'
-import { parseMasterSettings, localSocketPath, type MasterSettings } from '../../master/settings.ts'
+import { loadMasterSettings, localSocketPath, type MasterSettings } from '../../master/settings.ts'
 
 export interface TestMaster {
   master: Master
@@ -26,8 +26,8 @@ export interface TestMaster {
 
 /** Starts a master in a temporary directory (or in `root`, to restart one) on free ports. */
 export async function startMaster(options: Record<string, unknown> = {}, { root = mkdtempSync(join(tmpdir(), 'bm-')), clock = systemClock }: { root?: string; clock?: Clock } = {}): Promise<TestMaster> {
-  const raw = { root_dir: root, pki_dir: 'pki', cachedir: 'cache', sock_dir: 'run', interface: '127.0.0.1', publish_port: 0, ret_port: 0, ...options }
-  const settings = parseMasterSettings(raw, 'a test')
+  const flags = { root_dir: root, pki_dir: '/pki', cachedir: '/cache', sock_dir: '/run', interface: '127.0.0.1', publish_port: 0, ret_port: 0, ...options }
+  const settings = loadMasterSettings(root, flags)
   giveKey(settings.pki_dir)
   const logged: TestMaster['logged'] = []
   const master = createMaster(settings, { log: recordingLog(logged), clock })
