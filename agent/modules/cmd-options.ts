@@ -38,4 +38,4 @@ export const commandParams = {
 export type CommandOptions = ArgsOf<typeof commandParams>
 
 /** Options whose effect a caller would miss: better an error than a command that runs differently. */
-export const unsupported = ['template', 'use_vt', 'bg', 'encoded_cmd'] as const satisfies readonly (keyof CommandOptions)[]
+export const unsupported = ['template', 'use_vt', 'bg', 'encoded_cmd', 'output_encoding'] as const satisfies readonly (keyof CommandOptions)[]

@@ -110,6 +110,7 @@ describe('cmd.run', () => {
     ['an unknown user', kw({ runas: 'no_such_user' }), "ERROR: User 'no_such_user' is not available"],
     ['a user name that is an option', kw({ runas: '--help' }), "ERROR: User '--help' is not available"],
     ['an unknown option', kw({ template: 'jinja' }), "ERROR executing 'cmd.run': not supported by this minion: template"],
+    ['another encoding', kw({ output_encoding: 'latin-1', bg: true }), "ERROR executing 'cmd.run': not supported by this minion: bg, output_encoding"],
     ['odd success_retcodes', kw({ success_retcodes: ['x'] }), "ERROR executing 'cmd.run': success_retcodes must be a list of integers"],
   ])('refuses %s', async (_name, keywords, text) => {
     expect(await shared.run('cmd.run', ['true', keywords])).toMatchObject({ success: false, retcode: 1, return: text })
