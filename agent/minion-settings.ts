@@ -19,7 +19,8 @@ export function transportSettings(config: MinionConfig, master: string): WsSetti
     master,
     masterPort: config.master_port,
     connectTimeoutMs: 2 * config.auth_timeout,
-    ...(config.tcp_keepalive && { keepAliveMs: Math.min(config.tcp_keepalive_idle, 20_000) }),
+    // At least a second, since 0 means never.
+    keepAliveMs: config.tcp_keepalive ? Math.max(1000, Math.min(config.tcp_keepalive_idle, 20_000)) : 0,
   }
 }
 

@@ -28,13 +28,13 @@ const masterOptions = {
 
 const identityOptions = {
   id: text()
-    .refine(isMinionId, { error: 'is not a minion id: no slash, backslash, NUL, "." or ".." and at most 255 bytes' })
+    .refine(isMinionId, { error: 'is not a minion id: no white space, slash, backslash, NUL, "." or ".." and at most 255 bytes' })
     .optional()
     .describe("The minion's id; otherwise the file minion_id, then the host's name"),
   minion_id_caching: flag().default(true).describe('Keep the id that was found in the file minion_id'),
   minion_id_lowercase: flag().default(false).describe('Write the id that was found in lower case'),
   append_domain: text().prefault('').describe('Added to the id that was found when it has no domain'),
-  user: text().optional().describe('The user to run as; the minion refuses to start as another'),
+  user: text().optional().describe('The user to run as; the minion refuses to start as another (Salt: root, and changes to it)'),
 }
 
 const placeOptions = {
@@ -66,12 +66,12 @@ const retryOptions = {
   recon_default: duration('ms').prefault(1000).describe('First wait before a new connection; a bare number is milliseconds'),
   recon_max: duration('ms').prefault(10_000).describe('Longest wait; a bare number is milliseconds'),
   request_channel_timeout: duration('s').prefault(60).describe('One request to the master'),
-  tcp_keepalive: flag().default(true).describe('TCP keepalive'),
-  tcp_keepalive_idle: duration('s').prefault(300).describe('Silence before the first probe'),
+  tcp_keepalive: flag().default(true).describe('Let TCP ask whether a silent master is still there'),
+  tcp_keepalive_idle: duration('s').prefault(300).describe('Silence before it asks; 20 s at most (Salt: as long as set)'),
 }
 
 const workOptions = {
-  return: textList().prefault([]).describe('Returners for every single-function job of a master'),
+  return: textList().prefault([]).describe('Returners for every job of a master (Salt: for single-function jobs)'),
   ext_job_cache: textList().prefault([]).describe('Returners for every result (Salt: only salt-call and startup states)'),
   returner_dirs: z.array(path()).default(['/etc/brine/returners']).describe("Directories of a site's own returners (Salt: none)"),
   module_dirs: z.array(path()).default(['/etc/brine/modules']).describe("Directories of a site's own modules (Salt: none)"),
@@ -85,6 +85,14 @@ const workOptions = {
     .refine((value) => value === -1 || value >= 1, { error: 'must be at least 1, or -1 for no bound' })
     .default(16)
     .describe('Jobs that run at a time; -1 for no bound (Salt: -1)'),
+  module_executors: textList()
+    .refine((names) => names.every((name) => name === 'direct_call'), { error: 'only direct_call is supported' })
+    .refine((names) => names.length > 0, { error: 'direct_call is needed' })
+    .prefault(['direct_call'])
+    .describe('What runs functions'),
+  cmd_blacklist_glob: z.array(text(), { error: 'expected a list of texts' }).default([]).describe('Commands that `cmd.*` refuses a master'),
+  cmd_whitelist_glob: z.array(text(), { error: 'expected a list of texts' }).default([]).describe('Unless empty, the only ones it does not refuse'),
+  cmd_safe: flag().default(true).describe('False gives `cmd.run` a shell also when a function calls it'),
   multifunc_ordered: flag().default(false).describe('Results of a multi-function job as a list in order'),
   start_event_grains: textList().prefault([]).describe('Grains sent with the start event'),
   enable_legacy_startup_events: flag().default(true).describe('Also send the start event under its old tag'),

@@ -3,6 +3,7 @@ import type { CommandModule } from 'yargs'
 import type { LoadedConfig } from '../../config/load.ts'
 import { writeMinionId } from '../../config/minion-id.ts'
 import { formatProblem } from '../../config/problems.ts'
+import { refuseOtherUser } from '../../config/run-user.ts'
 import { createLogger, type LogOutput } from '../pino-log.ts'
 import { EXIT } from './exit-codes.ts'
 import { type ConfigArguments, loadFor, withConfig } from './options.ts'
@@ -33,6 +34,7 @@ export const command: CommandModule<unknown, MinionArguments> = {
       .example('$0 minion -c ./etc --root-dir ./root -l info', 'try it out in a directory of your own'),
   async handler(args) {
     const loaded = await loadFor(args, { log_level: args.logLevel, log_file: args.logFile, id: args.id, master: args.master })
+    refuseOtherUser(loaded.config.user, loaded.sources.of(['user']))
     const output = openLog(loaded)
     keepMinionId(loaded)
     for (const problem of loaded.problems) output.log.warn({ problem: formatProblem(problem) }, 'The configuration has a problem')

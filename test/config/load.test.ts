@@ -136,7 +136,7 @@ describe('the id', () => {
   })
 
   test.each(['a/b', '..', '.', 'a\\b', 'a b', 'x'.repeat(256)])('%j is refused', async (id) => {
-    expect((await problemsOf({ flags: { id } })).join()).toMatch(/option --id: error: id: .*is not a minion id/)
+    expect((await problemsOf({ flags: { id } })).join()).toMatch(/option --id: error: id: .*is not a minion id: no white space/)
   })
 })
 
@@ -155,6 +155,21 @@ describe('problems', () => {
       'minion:3:14: error: outbox.max_bytes: "64M" is not a size; write for example "64MiB", "1GB" or a number of bytes',
       'minion:4:3: error: outbox.max_rowz: unknown option; did you mean max_rows?',
       'minion:5:12: error: log_level: "loud" must be one of all, garbage, trace, debug, profile, info, warning, error, critical, quiet',
+    ])
+  })
+
+  test('what `cmd.*` and the executors read is known, and checked', async () => {
+    write({ minion: 'cmd_safe: False\ncmd_blacklist_glob: [rm *]\ncmd_whitelist_glob: []\nmodule_executors: [direct_call]\n' })
+    const { config, problems } = await load()
+
+    expect(config).toMatchObject({ cmd_safe: false, cmd_blacklist_glob: ['rm *'], cmd_whitelist_glob: [], module_executors: ['direct_call'] })
+    expect(problems).toEqual([])
+
+    write({ minion: 'cmd_safe: maybe\ncmd_blacklist_glob: rm *\nmodule_executors: [splay, direct_call]\n' })
+    expect((await problemsOf()).toSorted()).toEqual([
+      'minion:1:11: error: cmd_safe: expected True or False, got a text',
+      'minion:2:21: error: cmd_blacklist_glob: expected a list of texts, got a text',
+      'minion:3:19: error: module_executors: only direct_call is supported',
     ])
   })
 

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -69,6 +69,17 @@ describe('brine minion', () => {
     expect(second.code).toBe(69)
     expect(second.stderr).toMatch(new RegExp(`in use by process ${child.pid}`))
     expect((await runBrine(['status', '--root-dir', root])).code).toBe(0)
+  })
+
+  test('refuses to start as another user than the configured one, before it writes anything', async () => {
+    const file = join(root, 'etc', 'brine', 'minion')
+    writeFileSync(file, 'master: 127.0.0.1:1\nuser: nobody-at-all\n')
+
+    const run = await runBrine(['minion', '--root-dir', root])
+
+    expect(run.code).toBe(78)
+    expect(run.stderr).toContain(`${file}:2:7: error: user: "nobody-at-all" is not the user this runs as, `)
+    expect(readdirSync(root)).toEqual(['etc'])
   })
 
   test('a socket path that is too long is refused with what to set', async () => {
