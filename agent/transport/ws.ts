@@ -22,7 +22,10 @@ export interface WsSettings extends MasterAddress {
   connectTimeoutMs: number
   /** Largest message taken from the master, bytes; default 128 MiB. */
   maxMessageBytes?: number
-  /** Idle milliseconds before TCP asks whether the other end is still there; default 20 000. Ten probes, a second apart, follow. */
+  /**
+   * Idle milliseconds before TCP asks whether the other end is still there; ten probes, a second apart, follow. 0 lets TCP never ask;
+   * 20 000 when left out.
+   */
   keepAliveMs?: number
   tls?: TlsSettings
 }
@@ -121,7 +124,8 @@ function open(
     if (isBinary) onMessage(data, socket)
   })
   socket.on('error', (error) => fail('UNREACHABLE', messageOf(error), error))
-  socket.on('upgrade', (response) => response.socket.setKeepAlive(true, settings.keepAliveMs ?? DEFAULT_KEEP_ALIVE_MS))
+  const keepAliveMs = settings.keepAliveMs ?? DEFAULT_KEEP_ALIVE_MS
+  socket.on('upgrade', (response) => response.socket.setKeepAlive(keepAliveMs > 0, keepAliveMs))
   socket.once('close', () => {
     settled()
     fail('UNREACHABLE', 'the socket has ended')

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
-import { createServer } from 'node:net'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createServer, Socket as TcpSocket } from 'node:net'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { WebSocketServer } from 'ws'
 import { createFakeClock } from '../../helpers/fake-clock.ts'
 import { until } from '../../helpers/until.ts'
@@ -60,6 +60,15 @@ describe('a request socket', () => {
     const socket = await requests()
     const replies = await Promise.all(['a', 'b', 'c'].map((text) => outcome(socket.request(Buffer.from(text), 1000))))
     expect(replies).toEqual(['a', 'b', 'c'])
+  })
+
+  test.each([[{}, [true, 20_000]], [{ keepAliveMs: 5000 }, [true, 5000]], [{ keepAliveMs: 0 }, [false, 0]]])('%j: TCP keepalive is %j', async (extra, expected) => {
+    const setKeepAlive = vi.spyOn(TcpSocket.prototype, 'setKeepAlive')
+    onTestFinished(() => setKeepAlive.mockRestore())
+
+    await requests(extra)
+
+    expect(setKeepAlive.mock.calls.at(-1)).toEqual(expected)
   })
 
   test('offers no compression', async () => {
