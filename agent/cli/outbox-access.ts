@@ -37,7 +37,8 @@ async function openStore({ config }: LoadedConfig): Promise<Outbox> {
     import('../clock.ts'),
     import('../log.ts'),
   ])
-  const settings = outboxSettingsOf(config)
+  // A look at a damaged store must not set it aside: only the agent does that, and says so in its log.
+  const settings = { ...outboxSettingsOf(config), damaged: 'refuse' as const }
   // A look must not leave an empty store behind, perhaps under the wrong user.
   if (!existsSync(storePaths(settings.directory).database)) {
     throw new CliError(`no agent runs, and ${settings.directory} holds no store yet`, EXIT.unavailable)

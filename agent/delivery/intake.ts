@@ -22,7 +22,7 @@ export function createIntake(settings: RouteSettings, deps: IntakeDeps): ReturnI
   return {
     route: (request, master) => route(request, master, settings, deps),
     async accept(ret, routing, job) {
-      const accepted = toNewReturn(ret, routing, job)
+      const accepted = toNewReturn(ret, routing, deps.outbox.fits, job)
       try {
         await deps.outbox.accept(accepted)
       } catch (error) {

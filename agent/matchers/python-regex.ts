@@ -24,16 +24,16 @@ export class PatternError extends Error {
   override name = 'PatternError'
 }
 
-/** Whether the pattern matches at the start of the text (not necessarily to its end). An invalid pattern, or one that takes too long, does not match. */
-export function regexMatch(pattern: string, text: string): boolean {
-  if (pattern.length > maxPatternLength || text.length > maxTextLength) return false
+/** Whether the pattern matches at the start of the text (not necessarily to its end). Undefined for an invalid pattern, or one that takes too long: it neither matches nor can be negated. */
+export function regexMatch(pattern: string, text: string): boolean | undefined {
+  if (pattern.length > maxPatternLength || text.length > maxTextLength) return undefined
   try {
     const { source, flags } = translate(pattern)
     // Both texts enter the script as JSON: no part of them is code.
     const code = `new RegExp(${JSON.stringify(source)}, ${JSON.stringify(flags)}).test(${JSON.stringify(text)})`
     return new Script(code).runInThisContext({ timeout: timeLimitMs }) === true
   } catch {
-    return false
+    return undefined
   }
 }
 

@@ -59,7 +59,7 @@ function matchValue(value: Value, wanted: string, how: ValueMatch): boolean {
     case 'glob':
       return globMatch(text, pattern)
     case 'regex':
-      return regexMatch(pattern, text)
+      return regexMatch(pattern, text) === true
     case 'exact':
       return text === pattern
     default: {

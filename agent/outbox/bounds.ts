@@ -6,7 +6,7 @@ import { deliveryId, type Deliveries } from './deliveries.ts'
 import type { Kept } from './kept.ts'
 import type { Priority } from './port.ts'
 import { REASON, type Reason } from './gaps.ts'
-import type { OutboxLimits } from './settings.ts'
+import { largestReturn, type OutboxLimits } from './settings.ts'
 
 /**
  * What leaves when a limit is reached: kept returns first, then the oldest of the least important deliveries, and those
@@ -61,7 +61,7 @@ export function createBounds(
 
   /** What the WAL may take is set aside, so that database and WAL together stay within the limit. */
   const databaseBytes = Math.max(limits.totalBytes / 2, limits.totalBytes - 2 * walBytes)
-  const perDestination = { bytes: limits.totalBytes * limits.destinationShare, rows: limits.maxRows * limits.destinationShare }
+  const perDestination = { bytes: largestReturn(limits), rows: limits.maxRows * limits.destinationShare }
 
   const usedBytes = () => ((pages.get() ?? 0) - (freePages.get() ?? 0)) * pageBytes
   const sum = (of: (ledger: Ledger) => number) => books.all().reduce((total, ledger) => total + of(ledger), 0)

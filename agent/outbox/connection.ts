@@ -42,6 +42,8 @@ export interface ConnectionSettings {
   memory: Memory
   clock: Clock
   log: Logger
+  /** False for a look at the store: a damaged one is left as it is, and refused. */
+  replaceDamaged: boolean
   readFacts?: typeof readFacts
   onAvailability(unavailable: string | null): void
   onGaps(gaps: Gap[]): void
@@ -91,6 +93,7 @@ export function connect(settings: ConnectionSettings): Connection {
 
   /** Replaces a damaged store without a pause; false when that was not possible now. */
   function replace(ledgers: Ledger[]): boolean {
+    if (!settings.replaceDamaged) return false
     try {
       setMode({ kind: 'writable', session: open({ verify: true, damaged: ledgers }) })
       return true
@@ -108,6 +111,7 @@ export function connect(settings: ConnectionSettings): Connection {
       const ledgers = committedBooks(session)
       closeQuietly(session.database)
       if (replace(ledgers)) return asUnavailable(error)
+      if (!settings.replaceDamaged) fail(error, 0)
     } else {
       closeQuietly(session.database)
       fail(error, 0)
@@ -163,6 +167,12 @@ function openOrReplace(settings: ConnectionSettings, how: OpenHow): Session {
   } catch (error) {
     // A statement that the tables do not fit (SQLITE_ERROR) can only mean that they are not the ones we made.
     if (faultOf(error) !== 'damaged' && codeOf(error) !== 'SQLITE_ERROR') throw error
+    if (!settings.replaceDamaged) {
+      throw new OutboxRefusedError(
+        `${settings.paths.database} is damaged (${reasonOf(error)}). Start the minion: it sets the file aside, keeps it, and goes on with a fresh one`,
+        { cause: error },
+      )
+    }
     settings.log.error({ reason: reasonOf(error), path: settings.paths.database }, 'the outbox is damaged')
     return replaceStore(settings, books)
   }

@@ -10,7 +10,7 @@ import { purgeMatching, retryMatching, statusOf } from './operator.ts'
 import { REASON } from './gaps.ts'
 import type { NewReturn, Outbox } from './port.ts'
 import type { Memory, Session } from './session.ts'
-import { resolveLimits, storePaths, type OutboxSettings } from './settings.ts'
+import { largestReturn, resolveLimits, storePaths, type OutboxSettings } from './settings.ts'
 import { startUpkeep } from './upkeep.ts'
 import { createUptime } from './uptime.ts'
 
@@ -48,6 +48,7 @@ function open(settings: OutboxSettings, parts: OutboxParts): Outbox {
   const connection = connect({
     ...parts, paths, limits, memory,
     dueCapMs: settings.dueCapMs ?? defaultDueCapMs,
+    replaceDamaged: settings.damaged !== 'refuse',
     onAvailability: listeners.tellAvailability,
     onGaps: listeners.tellGaps,
   })
@@ -72,6 +73,7 @@ function open(settings: OutboxSettings, parts: OutboxParts): Outbox {
     ...jobsOf(store),
     ...deliveriesOf(store),
     ...lookupsOf(store),
+    fits: (bytes) => bytes <= largestReturn(limits),
     status: () => statusOf(sessionOf(connection), paths, limits, connection.unavailable()),
     retry: (filter, to) => retryMatching(commits, filter, to, listeners.queued),
     purge: (filter) => purgeMatching(commits, filter),

@@ -180,6 +180,8 @@ export interface Outbox {
   /** Jobs without a return, oldest first: read at start, before anything is received. */
   unfinished(): UnfinishedJob[]
 
+  /** Whether a return of this size can ever be held. One that cannot is dropped when it is accepted, with a gap. */
+  fits(bytes: number): boolean
   /** Stores a return with its deliveries and ends its job, in one transaction. Resolves with the return's id. */
   accept(ret: NewReturn): Promise<number>
 

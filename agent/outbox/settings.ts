@@ -31,6 +31,8 @@ export interface OutboxSettings {
   /** Made when missing, mode 0700. */
   directory: string
   limits?: Partial<OutboxLimits>
+  /** What becomes of a damaged store: set aside for a fresh one (default), or left as it is and refused, for a look from outside the agent. */
+  damaged?: 'replace' | 'refuse'
   /** At start no set-aside delivery waits longer than this. */
   dueCapMs?: number
 }
@@ -76,6 +78,11 @@ export function resolveLimits(settings: OutboxSettings, availableBytes = availab
     rememberBytes: Math.min(100 * MiB, settings.limits?.rememberBytes ?? 100 * MiB, Math.floor(totalBytes / 4)),
     keepBytes: settings.limits?.keepBytes ?? Math.floor(totalBytes / 8),
   }
+}
+
+/** A larger return could never be held: it exceeds what one destination may have. Bytes. */
+export function largestReturn(limits: OutboxLimits): number {
+  return limits.totalBytes * limits.destinationShare
 }
 
 /** Bytes of the disk that are free, and those the store uses already; 0 when nobody can tell. */

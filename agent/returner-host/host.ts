@@ -45,6 +45,8 @@ export type TestResult = { ok: true } | { ok: false; error: string }
 export interface ReturnerHost {
   catalogue: ReturnerCatalogue
   list(): ReturnerListing[]
+  /** Looks into every returner that is not ours, so that one that does not load is told of before a job needs it. */
+  describeSite(): Promise<void>
   /** Finds new and changed files, and starts every site returner anew after its running call. Resolves when all were looked into. */
   refresh(): Promise<ReturnerListing[]>
   /** Loads and opens a returner as a destination would, sends nothing, closes it. */
@@ -57,7 +59,8 @@ export interface ReturnerHost {
 export const hostDefaults = {
   graceMs: 2000,
   resolveWaitMs: 1000,
-  maxRecordBytes: 64 * 1024 * 1024,
+  // More than the largest output that jobs keep by default, 64 MiB, with what is around it.
+  maxRecordBytes: 96 * 1024 * 1024,
 } as const satisfies Partial<ReturnerHostSettings>
 
 interface OpenDestination {
@@ -98,13 +101,19 @@ export function createReturnerHost(settings: ReturnerHostSettings, deps: Returne
     return createDestination(ref.name, opened.runner, () => library.get(spec.returner)?.description?.maxBatch ?? 1, () => open.delete(opened))
   }
 
+  const isBuiltIn = (name: string) => library.get(name)?.source.load.kind === 'built-in'
+
+  /** Ours are known to load, and their code stays out of memory until a job needs it. */
+  async function describeSite(): Promise<void> {
+    // One after the other: a directory full of returners must not start a crowd of processes.
+    for (const name of library.names()) if (!isBuiltIn(name)) await library.describe(name)
+  }
+
   async function refresh(): Promise<ReturnerListing[]> {
-    const isBuiltIn = (name: string) => library.get(name)?.source.load.kind === 'built-in'
     const changeable = new Set([...open].filter(({ spec }) => !isBuiltIn(spec.returner)))
     library.rescan()
     for (const one of open) if (changeable.has(one) || !isBuiltIn(one.spec.returner)) one.runner.renew()
-    // One after the other: a directory full of returners must not start a crowd of processes.
-    for (const name of library.names()) await library.describe(name)
+    await describeSite()
     return library.list()
   }
 
@@ -114,6 +123,7 @@ export function createReturnerHost(settings: ReturnerHostSettings, deps: Returne
       open: openDestination,
     },
     list: () => library.list(),
+    describeSite,
     refresh,
     async test(name, request = {}) {
       const target = destinationRef(name, request)

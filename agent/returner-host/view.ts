@@ -22,7 +22,9 @@ export function viewItem({ key, body }: WireItem, view: View): ReturnItem {
   if (body.byteLength <= view.maxRecordBytes) return { key, ret: record, json }
   const cut: ReturnRecord = {
     ...record,
-    return: `The return of ${body.byteLength} bytes was left out here: the limit is ${view.maxRecordBytes}.`,
+    return:
+      `The return of ${body.byteLength} bytes was left out here: the limit is ${view.maxRecordBytes}. ` +
+      `The minion keeps the whole for a while: run "brine outbox show ${record.jid} --values" there.`,
   }
   return { key, ret: cut, json: JSON.stringify(cut) }
 }

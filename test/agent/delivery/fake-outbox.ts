@@ -177,6 +177,7 @@ export function createFakeOutbox(clock: Clock): FakeOutbox {
       const dues = [...(queues.get(name)?.values() ?? [])].flatMap((row) => (row.due === null || row.claimed ? [] : [row.due]))
       return dues.length === 0 ? null : clock.now() + (Math.min(...dues) - clock.monotonic())
     },
+    fits: () => true,
     isQueued: (jid, name) => [...(queues.get(name)?.values() ?? [])].some((row) => row.jid === jid),
     queuedDestinations: () => unavailable !== null ? [] : [...queues].flatMap(([name, queue]) => {
       const ref = refs.get(name)

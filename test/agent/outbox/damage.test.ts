@@ -4,6 +4,8 @@ import Database from 'better-sqlite3'
 import { describe, expect, test } from 'vitest'
 import { setAside as moveAside } from '../../../agent/outbox/damage.ts'
 import type { Gap, Outbox } from '../../../agent/outbox/port.ts'
+import { silentLogger } from '../../../agent/log.ts'
+import { openOutbox } from '../../../agent/outbox/outbox.ts'
 import { pageSize } from '../../../agent/outbox/database.ts'
 import { storePaths } from '../../../agent/outbox/settings.ts'
 import { createFakeClock } from '../../helpers/fake-clock.ts'
@@ -142,6 +144,18 @@ describe('a damaged store', () => {
     const again = await openTestOutbox({ directory })
     expect(setAside(directory)).toHaveLength(1)
     await again.outbox.close()
+  })
+
+  test('is refused and left as it is by a look from outside the agent', async () => {
+    const directory = await closedStore(3)
+    const { database } = storePaths(directory)
+    edit(directory, () => Buffer.from('this is no database, but it is long enough to be looked at as one'.repeat(20)))
+    const before = readFileSync(database)
+
+    await expect(openOutbox({ directory, damaged: 'refuse' }, { clock: createFakeClock(), log: silentLogger })).rejects.toThrow(/is damaged .*Start the minion/)
+
+    expect(readFileSync(database).equals(before)).toBe(true)
+    expect(setAside(directory)).toEqual([])
   })
 
   test('keeps its WAL beside it under the same name', () => {

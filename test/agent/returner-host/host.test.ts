@@ -31,7 +31,7 @@ describe('finding and loading', () => {
 
     const listed = new Map((await host.refresh()).map((one) => [one.name, one]))
 
-    expect(listed.get('rawfile_json')).toMatchObject({ source: 'built-in', state: 'loaded', delivery: 'at-least-once', error: null })
+    expect(listed.get('rawfile_json')).toMatchObject({ source: 'built-in', state: 'found', error: null })
     expect(listed.get('appends')).toMatchObject({ source: join(directory, 'returners', 'appends.ts'), state: 'loaded', error: null })
     expect(listed.get('common')).toMatchObject({ state: 'loaded', summary: 'Written as CommonJS' })
     const errors = Object.fromEntries([...listed.values()].filter((one) => one.state === 'failed').map((one) => [one.name, one.error]))
