@@ -154,8 +154,7 @@ async function compose(
 
   await reportInterrupted(outbox, jobs, log)
   delivery.start()
-  // Looks into the site's returners now, so that one that does not load is told of before a job needs it.
-  host.refresh().catch((error: unknown) => log.error({ err: error }, 'The returner directories could not be looked into'))
+  host.describeSite().catch((error: unknown) => log.error({ err: error }, 'The returner directories could not be looked into'))
   for (const { link } of links) {
     joinLink(link, { config, log, clock, grains, jobs, delivery, pillar })
   }

@@ -1,5 +1,3 @@
-import { Agent as HttpAgent } from 'node:http'
-import { Agent as HttpsAgent } from 'node:https'
 import { WebSocket } from 'ws'
 import { publishUrl, requestUrl } from './address.ts'
 import { TransportError } from './port.ts'
@@ -104,7 +102,6 @@ function open(
   if (signal.aborted) return Promise.reject(new TransportError('ABORTED', 'the connect was given up'))
   const socket = new WebSocket(url, {
     ...settings.tls,
-    agent: url.protocol === 'wss:' ? new HttpsAgent() : new HttpAgent(),
     perMessageDeflate: false,
     followRedirects: false,
     maxPayload: settings.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES,

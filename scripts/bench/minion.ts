@@ -22,7 +22,8 @@ async function statusOf(site: Site, minion: Service): Promise<AgentStatus> {
 }
 
 async function ready(site: Site, minion: Service): Promise<void> {
-  await waitFor(`${minion.name} to be connected`, 30_000, async () => ((await statusOf(site, minion)).masters[0]?.state === 'connected' ? true : undefined))
+  const isConnected = async () => ((await statusOf(site, minion)).masters[0]?.state === 'connected' ? true : undefined)
+  await waitFor(`${minion.name} to be connected`, 30_000, isConnected, 5)
 }
 
 async function startSite(): Promise<{ site: Site; minion: Service }> {

@@ -3,29 +3,30 @@ import { join } from 'node:path'
 import { openDatabase } from '../../agent/outbox/database.ts'
 
 export interface RawStore {
-  /** Inserts so many returns with one delivery each, in one transaction. */
+  /** Inserts so many returns with two deliveries each, in one transaction. */
   accept(count: number): void
-  /** Reads so many of the oldest deliveries with their bodies, then removes them, in one transaction. */
-  settle(count: number): number
+  /** Reads so many of a destination's oldest deliveries with their bodies, then removes them, in one transaction. */
+  settle(destination: 1 | 2, count: number): number
   close(): void
 }
 
 /** Opens a fresh store with the outbox's own schema and settings. */
 export function openRawStore(directory: string, body: Uint8Array): RawStore {
   const database = openDatabase(join(directory, 'raw.db'))
-  database.exec("INSERT INTO destinations VALUES (1, 'd1', 'returner', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, x'00')")
+  for (const n of [1, 2]) database.exec(`INSERT INTO destinations VALUES (${n}, 'd${n}', 'returner', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, x'00')`)
   const insertReturn = database.prepare(
     'INSERT INTO returns (id, jid, minion_id, fun, success, accepted_at, uptime, checksum, body) VALUES (?, ?, ?, ?, 1, ?, ?, 1, ?)',
   )
   const insertDelivery = database.prepare(
-    'INSERT INTO deliveries (return_id, destination_id, state, priority, bytes, attempts) VALUES (?, 1, 0, 1, ?, 0)',
+    'INSERT INTO deliveries (return_id, destination_id, state, priority, bytes, attempts) VALUES (?, ?, 0, 1, ?, 0)',
   )
-  const book = database.prepare('UPDATE destinations SET accepted = ?, queued = ?, queued_bytes = ?, newest = ?, uptime = ? WHERE id = 1')
-  const oldest = database.prepare<[number], { return_id: number }>(
-    'SELECT return_id FROM deliveries WHERE destination_id = 1 AND state = 0 ORDER BY return_id LIMIT ?',
+  const book = database.prepare('UPDATE destinations SET accepted = ?, queued = ?, queued_bytes = ?, newest = ?, uptime = ? WHERE id = ?')
+  const oldest = database.prepare<[number, number], { return_id: number }>(
+    'SELECT return_id FROM deliveries WHERE destination_id = ? AND state = 0 ORDER BY return_id LIMIT ?',
   )
   const read = database.prepare<[number]>('SELECT * FROM returns WHERE id = ?')
-  const removeDelivery = database.prepare('DELETE FROM deliveries WHERE return_id = ? AND destination_id = 1')
+  const removeDelivery = database.prepare('DELETE FROM deliveries WHERE return_id = ? AND destination_id = ?')
+  const others = database.prepare<[number]>('SELECT 1 FROM deliveries WHERE return_id = ?')
   const keep = database.prepare('INSERT INTO kept (return_id, bytes, uptime) VALUES (?, ?, ?)')
   let id = 0
 
@@ -33,23 +34,24 @@ export function openRawStore(directory: string, body: Uint8Array): RawStore {
     for (let n = 0; n < count; n += 1) {
       id += 1
       insertReturn.run(id, `2026112221${String(id).padStart(10, '0')}`, 'web1.example.org', 'state.apply', 1_795_000_000_000 + id, id, body)
-      insertDelivery.run(id, body.byteLength)
+      insertDelivery.run(id, 1, body.byteLength)
+      insertDelivery.run(id, 2, body.byteLength)
     }
-    book.run(id, id, id * body.byteLength, id, id)
+    for (const destination of [1, 2]) book.run(id, id, id * body.byteLength, id, id, destination)
   })
-  const remove = database.transaction((ids: number[]) => {
+  const remove = database.transaction((destination: number, ids: number[]) => {
     for (const each of ids) {
-      removeDelivery.run(each)
-      keep.run(each, body.byteLength, each)
+      removeDelivery.run(each, destination)
+      if (others.get(each) === undefined) keep.run(each, body.byteLength, each)
     }
-    book.run(id, id, 0, id, id)
+    book.run(id, id, 0, id, id, destination)
   })
   return {
     accept: (count) => accept.immediate(count),
-    settle(count) {
-      const ids = oldest.all(count).map((row) => row.return_id)
+    settle(destination, count) {
+      const ids = oldest.all(destination, count).map((row) => row.return_id)
       for (const each of ids) read.get(each)
-      if (ids.length > 0) remove.immediate(ids)
+      if (ids.length > 0) remove.immediate(destination, ids)
       return ids.length
     },
     close: () => database.close(),

@@ -149,13 +149,13 @@ export async function createSite(settings: SiteSettings): Promise<Site> {
   }
 }
 
-/** Asks again every 100 ms until the answer is there; rejects after `timeoutMs` with what was waited for. */
-export async function waitFor<T>(what: string, timeoutMs: number, probe: () => Promise<T | undefined>): Promise<T> {
+/** Asks again until the answer is there; rejects after `timeoutMs` with what was waited for. */
+export async function waitFor<T>(what: string, timeoutMs: number, probe: () => Promise<T | undefined>, everyMs = 100): Promise<T> {
   const end = performance.now() + timeoutMs
   while (performance.now() < end) {
     const found = await probe().catch(() => undefined)
     if (found !== undefined) return found
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    await new Promise((resolve) => setTimeout(resolve, everyMs))
   }
   throw new Error(`waited ${timeoutMs / 1000} s in vain for ${what}`)
 }
