@@ -24,15 +24,30 @@ export interface UnknownKeyRules {
   isWithoutEffect(key: string): boolean
 }
 
-/** Unknown top-level keys are legal in Salt (config.get reads them): warnings, with the name that was probably meant. */
+/**
+ * Unknown top-level keys are legal in Salt (config.get reads them): warnings, with the name that was probably meant. Members of our own
+ * maps written flat are errors.
+ */
 export function unknownTopLevel(raw: object, schema: OptionSchema, layers: readonly Layer[], rules: UnknownKeyRules): Problem[] {
   const known = Object.keys(schema.shape)
   return Object.keys(raw).flatMap((key): Problem[] => {
+    const flat = flatOfMap(key, schema)
+    if (flat !== undefined) return [{ severity: 'error', source: findSource(layers, [key], 'key'), option: key, ...flat }]
     if (known.includes(key) || rules.isKnown(key)) return []
     const common = { severity: 'warning', source: findSource(layers, [key], 'key'), option: key } as const
     if (rules.isWithoutEffect(key)) return [{ ...common, what: "is an option of Salt's that has no effect here" }]
     return [{ ...common, ...unknownWords(key, known) }]
   })
+}
+
+/** `outbox.max_bytes: …`: a map of ours is read as a map only, or an option would be dropped in silence. */
+function flatOfMap(key: string, schema: OptionSchema): { what: string; advice: string } | undefined {
+  const [map = '', ...rest] = key.split('.')
+  const known = rest.length === 0 ? [] : keysUnder(schema, [map])
+  if (known.length === 0) return undefined
+  const option = rest.join('.')
+  const meant = known.includes(option) ? option : suggestName(option, known)
+  return { what: `is not read: ${map} is a map`, advice: `write ${map}: {${meant ?? 'option'}: …}` }
 }
 
 function unknownKey(key: string, path: string[], schema: OptionSchema, layers: readonly Layer[]): Problem {

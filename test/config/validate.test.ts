@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { problemsOf } from '../../config/validate.ts'
+import { problemsOf, unknownTopLevel } from '../../config/validate.ts'
 
 const schema = z.object({
   http: z.strictObject({
@@ -37,5 +37,19 @@ describe('problems of values', () => {
 
     expect(wordsFor({ http: { ...good, hots: 1 } })).toEqual(['http.hots | unknown option | did you mean host?'])
     expect(wordsFor({ http: { ...good, options: { a: { maxrows: 1 } } } })).toEqual(['http.options.a.maxrows | unknown option | did you mean max_rows?'])
+  })
+})
+
+describe('members of our own maps written flat', () => {
+  const flat = (raw: object) =>
+    unknownTopLevel(raw, schema, [], { isKnown: (key) => key.includes('.'), isWithoutEffect: () => false }).map(({ severity, option, what, advice }) => [severity, option, what, advice].join(' | '))
+
+  test('are errors that show the map, also beside it', () => {
+    expect(flat({ 'http.host': 'x', http: { host: 'y' } })).toEqual(['error | http.host | is not read: http is a map | write http: {host: …}'])
+    expect(flat({ 'http.hots': 'x' })).toEqual(['error | http.hots | is not read: http is a map | write http: {host: …}'])
+  })
+
+  test('leave other names with a dot alone', () => {
+    expect(flat({ 'other.host': 'x', 'http2.host': 'y' })).toEqual([])
   })
 })
