@@ -16,8 +16,8 @@ export interface LoadRequest {
   environment: Readonly<Record<string, string | undefined>>
   /** Options from the command line by their names; undefined ones are not given. */
   flags?: Readonly<Record<string, unknown>>
-  /** Names of the returners there are, whose maps are legal at the top level; told the directories of the site's own. */
-  returnerNames?: (returnerDirs: readonly string[]) => Iterable<string>
+  /** Names of the returners there are, whose maps are legal at the top level; told where the site's own are. */
+  returnerNames?: (directories: readonly string[], packages: Readonly<Record<string, string>>) => Iterable<string>
 }
 
 export interface LoadedConfig {
@@ -31,7 +31,8 @@ export interface LoadedConfig {
 
 /** What is known about where values came from. Paths are lists of keys, since a key may hold dots. */
 export interface ConfigSources {
-  of(path: readonly string[]): Source
+  /** Of the value, or of its key. */
+  of(path: readonly string[], part?: 'key' | 'value'): Source
   /** True for what must not be printed: whatever stands under a name such as `password`. */
   isSecret(path: readonly string[]): boolean
   /** Where the id came from. */
@@ -61,7 +62,7 @@ export async function loadConfig(request: LoadRequest): Promise<LoadedConfig> {
   const parsed = minionSchema.safeParse(raw)
   if (!parsed.success) problems.push(...problemsOf(parsed.error, minionSchema, layers, raw))
   const options = parsed.success ? moveRoot(parsed.data, PATH_OPTIONS) : undefined
-  const knownNames = new Set(request.returnerNames?.(options?.returner_dirs ?? []))
+  const knownNames = new Set(request.returnerNames?.(options?.returner_dirs ?? [], options?.returner_host.packages ?? {}))
   // A dotted key is a module's or returner's option (`returner.pgjsonb.host`): whoever reads it checks it.
   const isKnown = (key: string): boolean => key.includes('.') || key === 'returner' || knownNames.has(key) || isAlternative(raw[key], knownNames)
   problems.push(...unknownTopLevel(raw, minionSchema, layers, { isKnown, isWithoutEffect: isSaltOnly }))
@@ -73,7 +74,7 @@ export async function loadConfig(request: LoadRequest): Promise<LoadedConfig> {
     config: deepFreeze({ ...options, id, conf_dir: directory }),
     raw: deepFreeze(raw),
     sources: {
-      of: (path) => findSource(layers, path),
+      of: (path, part) => findSource(layers, path, part),
       isSecret: (path) => path.some(isSecretName),
       id: options.id !== undefined ? 'option' : keptId !== undefined ? 'minion_id' : 'hostname',
     },

@@ -10,6 +10,8 @@ export interface FoundOption {
   form: OptionForm
   /** For messages: `alternative.mysql.host`, `ret_kwargs host`. */
   from: string
+  /** The keys that lead to it in the configuration; empty for ret_kwargs. */
+  path: readonly string[]
 }
 
 export interface OptionRequest {
@@ -31,33 +33,67 @@ export interface OptionRequest {
  */
 export function lookupReturnerOptions(config: Readonly<Record<string, unknown>>, request: OptionRequest): Map<string, FoundOption> {
   const found = new Map<string, FoundOption>()
-  const add = (option: string, value: FoundOption) => {
-    if (value.value !== null && value.value !== undefined && !found.has(option)) found.set(option, value)
-  }
-  for (const [option, value] of Object.entries(request.retKwargs ?? {})) {
-    add(option, { value, form: 'ret_kwargs', from: `ret_kwargs ${option}` })
-  }
-  const prefixes = request.retConfig === undefined ? [] : request.names.map((name) => `${request.retConfig}.${name}`)
-  for (const prefix of [...prefixes, ...request.names]) {
-    for (const [option, value] of underPrefix(config, prefix, 'map')) add(option, { value, form: 'map', from: `${prefix}.${option}` })
-    for (const [option, value] of underPrefix(config, prefix, 'flat')) add(option, { value, form: 'flat', from: `${prefix}.${option}` })
-  }
+  for (const [option, one] of findReturnerOptions(config, request)) if (!found.has(option)) found.set(option, one)
   return found
 }
 
-/** The members of maps at `prefix`, or what flat keys that begin with it hold, whatever part of the prefix is nested. */
-function* underPrefix(map: Readonly<Record<string, unknown>>, prefix: string, form: 'map' | 'flat'): Generator<[string, unknown]> {
-  for (const [key, value] of Object.entries(map)) {
-    if (key === prefix) {
-      if (form === 'map' && isPlainMap(value)) yield* Object.entries(value)
-    } else if (key.startsWith(`${prefix}.`)) {
-      if (form === 'flat') yield [key.slice(prefix.length + 1), value]
-    } else if (prefix.startsWith(`${key}.`) && isPlainMap(value)) {
-      yield* underPrefix(value, prefix.slice(key.length + 1), form)
+/** As lookupReturnerOptions, with those that another one hides: an option may come more than once, the one that counts first. */
+export function* findReturnerOptions(config: Readonly<Record<string, unknown>>, request: OptionRequest): Generator<[string, FoundOption]> {
+  for (const [option, value] of Object.entries(request.retKwargs ?? {})) {
+    if (isSet(value)) yield [option, { value, form: 'ret_kwargs', from: `ret_kwargs ${option}`, path: [] }]
+  }
+  const prefixes = request.retConfig === undefined ? [] : request.names.map((name) => `${request.retConfig}.${name}`)
+  for (const prefix of [...prefixes, ...request.names]) {
+    for (const form of ['map', 'flat'] as const) {
+      for (const { option, value, path } of underPrefix(config, prefix, form, [])) {
+        if (isSet(value)) yield [option, { value, form, from: `${prefix}.${option}`, path }]
+      }
     }
   }
 }
 
+/**
+ * The profiles under which options are set for a returner: undefined for its plain names, else what a job calls `ret_config`. Pure.
+ *
+ * @param config without the options of the minion itself, whose maps are no profiles
+ */
+export function returnerProfiles(config: Readonly<Record<string, unknown>>, names: readonly string[]): Set<string | undefined> {
+  const profiles = new Set<string | undefined>()
+  if (lookupReturnerOptions(config, { names }).size > 0) profiles.add(undefined)
+  for (const [key, value] of Object.entries(config)) {
+    for (const name of names) {
+      if (isPlainMap(value) && isPlainMap(value[name])) profiles.add(key)
+      const at = `${key}.`.indexOf(`.${name}.`)
+      if (at > 0 && (at + name.length + 1 < key.length || isPlainMap(value))) profiles.add(key.slice(0, at))
+    }
+  }
+  // `returner.http` is the plain name; of `x.returner.http` the longer name finds `x`.
+  return new Set([...profiles].filter((profile) => profile === undefined || !/(^|\.)returner$/.test(profile)))
+}
+
+function isSet(value: unknown): boolean {
+  return value !== null && value !== undefined
+}
+
+interface Placed {
+  option: string
+  value: unknown
+  path: string[]
+}
+
+/** The members of maps at `prefix`, or what flat keys that begin with it hold, whatever part of the prefix is nested. */
+function* underPrefix(map: Readonly<Record<string, unknown>>, prefix: string, form: 'map' | 'flat', above: readonly string[]): Generator<Placed> {
+  for (const [key, value] of Object.entries(map)) {
+    const path = [...above, key]
+    if (key === prefix) {
+      if (form === 'map' && isPlainMap(value)) for (const [option, one] of Object.entries(value)) yield { option, value: one, path: [...path, option] }
+    } else if (key.startsWith(`${prefix}.`)) {
+      if (form === 'flat') yield { option: key.slice(prefix.length + 1), value, path }
+    } else if (prefix.startsWith(`${key}.`) && isPlainMap(value)) {
+      yield* underPrefix(value, prefix.slice(key.length + 1), form, path)
+    }
+  }
+}
 
 export interface SortedOptions {
   /** Known options: what the returner's schema is to check. */

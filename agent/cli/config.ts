@@ -2,6 +2,8 @@ import type { CommandModule } from 'yargs'
 import { type LoadedConfig } from '../../config/load.ts'
 import { ConfigError, formatProblem, formatSource, type Problem } from '../../config/problems.ts'
 import { isPlainMap } from '../../config/plain-map.ts'
+import { checkReturners } from '../returner-host/check-config.ts'
+import { withReturnerSecrets } from '../returner-host/secret-paths.ts'
 import { EXIT } from './exit-codes.ts'
 import { type ConfigArguments, type GivenConfig, loadFor, withConfig } from './options.ts'
 
@@ -39,7 +41,7 @@ const showCommand: CommandModule<unknown, ConfigArguments & { json: boolean }> =
   describe: 'Print what is in force and where it comes from; secrets as ***',
   builder: (yargs) => withConfig(yargs).option('json', { type: 'boolean', default: false, describe: 'As JSON' }),
   async handler(args) {
-    const options = effectiveOptions(await loadFor(args))
+    const options = effectiveOptions(await withReturnerSecrets(await loadFor(args)))
     if (args.json) return console.log(JSON.stringify(options, null, 2))
     for (const { option, value, source } of options) console.log(`${option}: ${JSON.stringify(value) ?? 'null'}  # ${source}`)
   },
@@ -65,7 +67,8 @@ export function effectiveOptions({ config, raw, sources }: LoadedConfig): Effect
 
 async function problemsOf(args: GivenConfig): Promise<readonly Problem[]> {
   try {
-    return (await loadFor(args)).problems
+    const loaded = await loadFor(args)
+    return [...(await checkReturners(loaded, process.env)), ...loaded.problems]
   } catch (error) {
     if (error instanceof ConfigError) return error.problems
     throw error

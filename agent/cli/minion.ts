@@ -4,7 +4,10 @@ import type { LoadedConfig } from '../../config/load.ts'
 import { writeMinionId } from '../../config/minion-id.ts'
 import { formatProblem } from '../../config/problems.ts'
 import { refuseOtherUser } from '../../config/run-user.ts'
+import type { Logger } from '../log.ts'
 import { createLogger, type LogOutput } from '../pino-log.ts'
+import { checkReturners } from '../returner-host/check-config.ts'
+import { withReturnerSecrets } from '../returner-host/secret-paths.ts'
 import { EXIT } from './exit-codes.ts'
 import { type ConfigArguments, loadFor, withConfig } from './options.ts'
 
@@ -37,9 +40,9 @@ export const command: CommandModule<unknown, MinionArguments> = {
     refuseOtherUser(loaded.config.user, loaded.sources.of(['user']))
     const output = openLog(loaded)
     keepMinionId(loaded)
-    for (const problem of loaded.problems) output.log.warn({ problem: formatProblem(problem) }, 'The configuration has a problem')
+    await tellProblems(loaded, output.log)
     const { createMinion } = await import('../minion.ts')
-    process.exitCode = await runMinion(createMinion(loaded, output.log), output)
+    process.exitCode = await runMinion(createMinion(await withReturnerSecrets(loaded), output.log), output)
     output.close()
     // Nothing may hold the process after a clean stop.
     process.exit()
@@ -77,6 +80,12 @@ async function runMinion(minion: Minion, { log, reopen }: Pick<LogOutput, 'log' 
     await minion.stop({ now: true }).catch((failure: unknown) => log.error({ err: failure }, 'The minion could not stop cleanly'))
     return exitCodeOf(error)
   }
+}
+
+/** Faults of returners do not stop the minion: what it cannot deliver waits in the store until they are mended. */
+async function tellProblems(loaded: LoadedConfig, log: Logger): Promise<void> {
+  const problems = [...loaded.problems, ...(await checkReturners(loaded, process.env))]
+  for (const problem of problems) log.warn({ problem: formatProblem(problem) }, 'The configuration has a problem')
 }
 
 /** An id made from the host's name stays when the host is renamed. */

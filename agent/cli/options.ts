@@ -25,6 +25,6 @@ export function loadFor(args: GivenConfig, flags: Record<string, unknown> = {}):
     ...(args.configDir !== undefined && { directory: args.configDir }),
     environment: process.env,
     flags: { root_dir: args.rootDir === undefined ? undefined : resolve(args.rootDir), ...flags },
-    returnerNames: (directories) => findSources({ directories, packages: {}, packageBase: '/' }).keys(),
+    returnerNames: (directories, packages) => findSources({ directories, packages, packageBase: '/' }).keys(),
   })
 }

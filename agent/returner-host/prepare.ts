@@ -39,9 +39,7 @@ export function prepareOptions(
   environment: Readonly<Record<string, string | undefined>>,
 ): Prepared {
   const { name } = description
-  const bases = [name, ...description.configNames]
-  const names = bases.flatMap((base) => [`returner.${base}`, base])
-  const found = lookupReturnerOptions(config, { names, ...request })
+  const found = lookupReturnerOptions(config, { names: optionNames(description), ...request })
   const configured = found.size > 0
   const sorted = sortOptions(name, found, description.options.map((row) => row.name))
   const missing = description.options.filter((row) => row.required && !(row.name in sorted.options))
@@ -54,4 +52,9 @@ export function prepareOptions(
     const message = error instanceof Error ? error.message : String(error)
     return { ok: false, failure: operatorFailure(`returner "${name}": ${message}`), configured }
   }
+}
+
+/** The names that a returner's options stand under, the most specific first. */
+export function optionNames({ name, configNames = [] }: { name: string; configNames?: readonly string[] | undefined }): string[] {
+  return [name, ...configNames].flatMap((base) => [`returner.${base}`, base])
 }

@@ -93,17 +93,28 @@ describe('brine config', () => {
     expect(run.stdout).toMatch(/^\S+:3:1: warning: not_there: unknown option\n0 errors, 1 warning\n$/)
   })
 
+  test('check looks at returners, too', async () => {
+    configure('ext_job_cache: htp\nsqlite3: {databse: /x}\n')
+
+    const run = await runBrine(['config', 'check', '--root-dir', root])
+
+    expect(run.code).toBe(1)
+    expect(run.stdout).toMatch(/minion:1:16: error: ext_job_cache: there is no returner "htp".*did you mean http\?\n/)
+    expect(run.stdout).toMatch(/minion:2:11: error: sqlite3\.databse: unknown option of the returner sqlite3; did you mean database\?\n/)
+  })
+
   test('show tells values with their sources, secrets as ***', async () => {
-    configure('master: m\nreturner.http.password: hunter2\nhttp: {token: hunter2, url: "http://x"}\n')
+    configure('master: m\nreturner.http.password: hunter2\nhttp: {token: hunter2, url: "http://x/hook"}\nreturner.http.url: http://y/hook\n')
 
     const run = await runBrine(['config', 'show', '--root-dir', root], { BRINE_KEYSIZE: '4096' })
 
     expect(run.code).toBe(0)
-    expect(run.stdout).not.toContain('hunter2')
+    expect(run.stdout).not.toMatch(/hunter2|hook/)
     expect(run.stdout).toContain(`master: ["m"]  # ${join(root, 'etc/brine/minion')}:1:9\n`)
     expect(run.stdout).toContain('keysize: 4096  # environment BRINE_KEYSIZE\n')
     expect(run.stdout).toContain(`outbox.dir: "${root}/var/lib/brine/minion"  # default\n`)
-    expect(run.stdout).toMatch(/returner\.http\.password: "\*\*\*"[^]*http\.token: "\*\*\*"/)
+    expect(run.stdout).toMatch(/returner\.http\.password: "\*\*\*"[^]*http\.token: "\*\*\*"[^]*http\.url: "\*\*\*"[^]*returner\.http\.url: "\*\*\*"/)
+    expect((await runBrine(['config', 'show', '--json', '--root-dir', root])).stdout).not.toMatch(/hunter2|hook/)
   })
 
   test('a bad configuration stops the minion with exit code 78', async () => {

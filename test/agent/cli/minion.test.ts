@@ -51,6 +51,16 @@ describe('brine minion', () => {
     expect(log()).toMatch(/"signal":"SIGTERM"/)
   })
 
+  test('starts with faults of returners, and logs them as config check tells them', async () => {
+    const file = join(root, 'etc', 'brine', 'minion')
+    writeFileSync(file, 'master: 127.0.0.1:1\next_job_cache: nosuch\nhttp: {url: x, methd: PUT}\n')
+
+    const { log } = await startMinion()
+
+    expect(log()).toMatch(/"level":"warning".*minion:2:16: error: ext_job_cache: there is no returner \\"nosuch\\"/)
+    expect(log()).toContain(`${file}:3:16: error: http.methd: unknown option of the returner http; did you mean method?`)
+  })
+
   test('SIGHUP opens a new log file after rotation', async () => {
     const { child } = await startMinion()
     const file = join(root, 'var', 'log', 'brine', 'minion')

@@ -1,0 +1,147 @@
+/** What `brine config check` and the start of the minion tell about the returners of a configuration. */
+import type { LoadedConfig } from '../../config/load.ts'
+import { type Problem, suggestName } from '../../config/problems.ts'
+import { type FoundOption, lookupReturnerOptions } from '../../config/returner-options.ts'
+import type { ReturnerDefinition } from '../../returners/contract.ts'
+import { checkOptions, type OptionIssue } from '../../returners/lib/check-options.ts'
+import { type OptionRow, optionTable } from '../../returners/lib/option-table.ts'
+import { configuredBuiltIns } from './configured.ts'
+import { optionNames } from './prepare.ts'
+import { resolveSecrets } from './secrets.ts'
+import { findSources, type Source } from './sources.ts'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Options that name returners for every result. */
+const NAMING_OPTIONS = ['ext_job_cache', 'return'] as const
+
+/**
+ * What is wrong with the returners of a configuration: names that no returner has, and options of the built-in ones that are unknown,
+ * missing or do not fit. A site's own returners are code that only their own process loads: their options are checked when a job
+ * needs them.
+ *
+ * @param environment where secrets given as `{env: NAME}` are looked up
+ */
+export async function checkReturners(loaded: LoadedConfig, environment: Environment): Promise<Problem[]> {
+  const { config, raw } = loaded
+  const sources = findSources({ directories: config.returner_dirs, packages: config.returner_host.packages, packageBase: config.conf_dir })
+  const named = namedReturners(loaded)
+  const problems = named.flatMap((one) => nameProblems(one, sources, loaded))
+  for (const { definition, profiles } of await configuredBuiltIns(raw, named.map(({ name }) => name))) {
+    // A site's file of the same name takes its place, and its options.
+    if (sources.get(definition.name)?.load.kind !== 'built-in') continue
+    const use = named.find(({ name }) => name === definition.name)
+    for (const profile of profiles) problems.push(...profileProblems({ loaded, environment, definition, profile, use, alone: profiles.size === 1 }))
+  }
+  return problems
+}
+
+interface NamedReturner {
+  name: string
+  /** The path of the option, or of its item in a list. */
+  path: readonly string[]
+}
+
+function namedReturners({ config, raw }: LoadedConfig): NamedReturner[] {
+  return NAMING_OPTIONS.flatMap((option) => {
+    const written = raw[option]
+    return config[option].map((name) => {
+      const index = Array.isArray(written) ? written.findIndex((item) => String(item).trim() === name) : -1
+      return { name, path: index < 0 ? [option] : [option, String(index)] }
+    })
+  })
+}
+
+function nameProblems({ name, path }: NamedReturner, sources: ReadonlyMap<string, Source>, loaded: LoadedConfig): Problem[] {
+  const common = { severity: 'error', source: loaded.sources.of(path), option: path[0] ?? '' } as const
+  const found = sources.get(name)
+  if (found?.fault !== undefined) return [{ ...common, what: `the returner "${name}" is not loaded: ${found.fault}` }]
+  if (found !== undefined) return []
+  const near = suggestName(name, sources.keys())
+  const advice = near === undefined ? `there are ${[...sources.keys()].toSorted().join(', ')}` : `did you mean ${near}?`
+  return [{ ...common, what: `there is no returner "${name}", neither built in nor in returner_dirs nor in returner_host.packages`, advice }]
+}
+
+interface ProfileCheck {
+  loaded: LoadedConfig
+  environment: Environment
+  definition: ReturnerDefinition<unknown>
+  profile: string | undefined
+  use: NamedReturner | undefined
+  /** Whether nothing else is set for the returner. */
+  alone: boolean
+}
+
+/** Of a profile only warnings: `myapp: {http: {port: 80}}` looks like one, and may be someone's own data. */
+function profileProblems(check: ProfileCheck): Problem[] {
+  const { loaded, definition, profile } = check
+  const found = lookupReturnerOptions(loaded.raw, { names: optionNames(definition), ...(profile !== undefined && { retConfig: profile }) })
+  const rows = optionTable(definition.options)
+  // What a profile inherits is told once, where it stands.
+  const isOwn = (one: FoundOption | undefined) => one !== undefined && (profile === undefined || one.from.startsWith(`${profile}.`))
+  const own = new Map([...found].filter(([, one]) => isOwn(one)))
+  const problems = [
+    ...unknownOptions(check, own, rows),
+    ...missingOptions(check, found, rows),
+    ...valueProblems(check, found, rows).filter(({ at }) => at === undefined || isOwn(at)).map(({ problem }) => problem),
+  ]
+  return profile === undefined ? problems : problems.map((problem) => ({ ...problem, severity: 'warning' }))
+}
+
+function unknownOptions({ loaded, definition }: ProfileCheck, own: ReadonlyMap<string, FoundOption>, rows: readonly OptionRow[]): Problem[] {
+  const known = rows.map((row) => row.name)
+  return [...own].filter(([option]) => !known.includes(option)).map(([option, { path, from }]) => {
+    const near = suggestName(option, known)
+    const all = known.length === 0 ? 'it has none' : `it has ${known.join(', ')}`
+    return {
+      severity: 'error',
+      source: loaded.sources.of(path, 'key'),
+      option: from,
+      what: `unknown option of the returner ${definition.name}`,
+      advice: near === undefined ? all : `did you mean ${near}?`,
+    }
+  })
+}
+
+/** An error where every result goes there; else a job may bring the rest in ret_kwargs, or another profile may. */
+function missingOptions({ loaded, definition, profile, use, alone }: ProfileCheck, found: ReadonlyMap<string, FoundOption>, rows: readonly OptionRow[]): Problem[] {
+  const [first] = found.values()
+  const path = use?.path ?? first?.path
+  if (profile !== undefined || path === undefined || (use === undefined && !alone)) return []
+  return rows.filter((row) => row.required && !found.has(row.name)).map((row) => ({
+    severity: use === undefined ? 'warning' : 'error',
+    source: loaded.sources.of(path, use === undefined ? 'key' : 'value'),
+    option: `${definition.name}.${row.name}`,
+    what: `missing, and the returner ${definition.name} needs it: ${row.type}`,
+  }))
+}
+
+function valueProblems(
+  { loaded, environment, definition }: ProfileCheck,
+  found: ReadonlyMap<string, FoundOption>,
+  rows: readonly OptionRow[],
+): { problem: Problem; at: FoundOption | undefined }[] {
+  const problems: { problem: Problem; at: FoundOption | undefined }[] = []
+  const add = (severity: Problem['severity'], { option, message }: OptionIssue) => {
+    const [name = '', ...rest] = option.split('.')
+    const at = found.get(name)
+    const path = at === undefined ? [definition.name] : [...at.path, ...rest]
+    problems.push({ at, problem: { severity, source: loaded.sources.of(path), option: [at?.from ?? definition.name, ...rest].join('.'), what: message } })
+  }
+  const options: Record<string, unknown> = {}
+  for (const row of rows) {
+    const value = found.get(row.name)?.value
+    if (value === undefined) continue
+    try {
+      Object.assign(options, resolveSecrets({ [row.name]: value }, [row], environment).options)
+    } catch (error) {
+      // The minion may run as another user, with other variables.
+      add('warning', { option: row.name, message: error instanceof Error ? error.message : String(error) })
+      options[row.name] = row.secret === 'self' ? '***' : {}
+    }
+  }
+  const checked = checkOptions(definition.options, options)
+  const missing = (option: string) => rows.some((row) => row.name === option && row.required && !found.has(row.name))
+  if (!checked.ok) for (const issue of checked.issues) if (!missing(issue.option)) add('error', issue)
+  return problems
+}
