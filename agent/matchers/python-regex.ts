@@ -24,7 +24,10 @@ export class PatternError extends Error {
   override name = 'PatternError'
 }
 
-/** Whether the pattern matches at the start of the text (not necessarily to its end). Undefined for an invalid pattern, or one that takes too long: it neither matches nor can be negated. */
+/**
+ * Whether the pattern matches at the start of the text (not necessarily to its end). Undefined for an invalid pattern, or one that takes
+ * too long: it neither matches nor can be negated.
+ */
 export function regexMatch(pattern: string, text: string): boolean | undefined {
   if (pattern.length > maxPatternLength || text.length > maxTextLength) return undefined
   try {
