@@ -32,7 +32,12 @@ async function startSite(): Promise<{ site: Site; minion: Service }> {
   if (minion === undefined) throw new Error('no minion')
   site.master.start()
   minion.start()
-  await ready(site, minion)
+  try {
+    await ready(site, minion)
+  } catch (error) {
+    await site.close()
+    throw error
+  }
   return { site, minion }
 }
 
