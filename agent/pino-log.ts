@@ -33,6 +33,18 @@ export interface LogOutput {
   close: () => void
 }
 
+/** The log file cannot be opened at the start. */
+export class LogFileError extends Error {
+  /** sysexits.h EX_NOPERM or EX_UNAVAILABLE. */
+  readonly exitCode: number
+  override name = 'LogFileError'
+  constructor(path: string, cause: unknown) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    super(`the log file ${path} cannot be written: ${reason}; set log_file to a file that this user may write`, { cause })
+    this.exitCode = /^(EACCES|EPERM)\b/.test(reason) ? 77 : 69
+  }
+}
+
 const PINO_LEVEL = {
   all: 'trace',
   garbage: 'trace',
@@ -52,6 +64,8 @@ const SALT_NAME: Record<string, string> = { trace: 'trace', debug: 'debug', info
  * Opens the outputs and gives a logger that writes to them. Fields whose names look secret are printed as `***`.
  *
  * Lines are written synchronously, so that the last one before a crash is there.
+ *
+ * @throws LogFileError when the file cannot be opened
  */
 export function createLogger(settings: LogSettings): LogOutput {
   const asSalt = settings.format === 'salt' || (settings.format === 'auto' && settings.isTerminal)
@@ -91,10 +105,18 @@ export function createLogger(settings: LogSettings): LogOutput {
 type Destination = ReturnType<typeof pino.destination>
 
 function openDestination(dest: number | string, onError: (error: Error) => void): Destination {
-  const destination = pino.destination({ dest, sync: true, mkdir: true, mode: 0o640 })
+  const destination = openSync(dest)
   // A full disk or a closed pipe must not end the agent.
   destination.on('error', onError)
   return destination
+}
+
+function openSync(dest: number | string): Destination {
+  try {
+    return pino.destination({ dest, sync: true, mkdir: true, mode: 0o640 })
+  } catch (error) {
+    throw new LogFileError(String(dest), error)
+  }
 }
 
 function lineWriter(destination: Destination, format: ((line: string) => string) | undefined, journal: boolean): DestinationStream {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import yargs, { type Argv, type CommandModule } from 'yargs'
 import { CliError, EXIT } from '../agent/cli/exit-codes.ts'
+import { describeFailure, wantsStacks } from '../agent/cli/failure.ts'
 import { packageRoot } from '../agent/entry-points.ts'
 import { chosenCommand } from '../agent/cli/chosen-command.ts'
 
@@ -59,12 +60,11 @@ function versionOf(): string {
   return typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : 'unknown'
 }
 
-/** An expected failure is one line; anything else shows where it happened. */
 function report(error: unknown): void {
-  const expected = error instanceof Error && 'exitCode' in error && typeof error.exitCode === 'number'
-  const text = error instanceof Error ? (expected ? error.message : (error.stack ?? error.message)) : String(error)
-  process.stderr.write(`brine: ${text}\n`)
-  process.exitCode = expected ? Number(error.exitCode) : EXIT.software
+  const { text, exitCode, isOurs } = describeFailure(error)
+  const showStack = isOurs || wantsStacks(process.argv)
+  process.stderr.write(`brine: ${showStack && error instanceof Error ? (error.stack ?? text) : text}\n`)
+  process.exitCode = exitCode
 }
 
 // `brine outbox list | head` closes the pipe early: no failure of ours.

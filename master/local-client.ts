@@ -2,21 +2,32 @@ import { connect } from 'node:net'
 import { createInterface } from 'node:readline'
 import { type LocalReply, type LocalRequest, localReply } from './local.ts'
 
-/** No master listens on the socket. */
+/** No master listens on the socket, or it went away. */
 export class MasterNotRunningError extends Error {
+  /** sysexits.h EX_UNAVAILABLE. */
+  readonly exitCode = 69
   override name = 'MasterNotRunningError'
 }
 
 /** The master refused, with its reason as message. */
 export class MasterRefusedError extends Error {
+  /** As `salt` when nothing came back. */
+  readonly exitCode = 2
   override name = 'MasterRefusedError'
+}
+
+/** The master belongs to another user. */
+export class MasterForbiddenError extends Error {
+  /** sysexits.h EX_NOPERM. */
+  readonly exitCode = 77
+  override name = 'MasterForbiddenError'
 }
 
 /**
  * Asks the master over its local socket and yields its answer line by line, without the closing one. Leaving the loop
  * early hangs up.
  *
- * @throws MasterNotRunningError when nobody listens, MasterRefusedError with the master's reason, Error when it hangs up midway.
+ * @throws MasterNotRunningError when nobody listens or it hangs up midway, MasterForbiddenError, MasterRefusedError with the master's reason
  */
 export async function* askMaster(path: string, request: LocalRequest): AsyncGenerator<LocalReply> {
   const socket = connect(path)
@@ -33,7 +44,7 @@ export async function* askMaster(path: string, request: LocalRequest): AsyncGene
       if (reply.type === 'error') throw new MasterRefusedError(reply.message)
       yield reply
     }
-    throw new Error('the master hung up before it had answered')
+    throw new MasterNotRunningError('the master hung up before it had answered: was it stopped? Its log tells')
   } finally {
     socket.destroy()
   }
@@ -41,8 +52,10 @@ export async function* askMaster(path: string, request: LocalRequest): AsyncGene
 
 function connectError(path: string, cause: NodeJS.ErrnoException): Error {
   if (cause.code === 'ENOENT' || cause.code === 'ECONNREFUSED') {
-    return new MasterNotRunningError(`no master listens on ${path}: is it running, with this configuration directory?`, { cause })
+    return new MasterNotRunningError(`no master listens on ${path}: start one with brine master, or name its configuration with -c`, { cause })
   }
-  if (cause.code === 'EACCES') return new Error(`${path} belongs to another user: only that user may command the master`, { cause })
+  if (cause.code === 'EACCES' || cause.code === 'EPERM') {
+    return new MasterForbiddenError(`${path} belongs to another user, and only that one may command the master: run this as the user that runs it`, { cause })
+  }
   return cause
 }

@@ -67,6 +67,8 @@ export interface LocalServer {
 
 /** The socket's path cannot be used, or another master listens on it. */
 export class LocalSocketError extends Error {
+  /** sysexits.h EX_UNAVAILABLE. */
+  readonly exitCode = 69
   override name = 'LocalSocketError'
 }
 
@@ -149,6 +151,6 @@ async function removeStaleSocket(path: string): Promise<void> {
     })
     probe.on('error', () => done(false))
   })
-  if (alive) throw new LocalSocketError(`another master listens on ${path}`)
+  if (alive) throw new LocalSocketError(`another master listens on ${path}: stop that one, or set sock_dir to another directory`)
   rmSync(path, { force: true })
 }

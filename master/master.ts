@@ -14,6 +14,7 @@ import { type KeyChange, changeKey } from './key-changes.ts'
 import { openKeyStore } from './keys.ts'
 import { makeLocalHandler } from './local-commands.ts'
 import { makeLocalServer } from './local.ts'
+import { listenOn } from './listening.ts'
 import { openMasterKey } from './master-key.ts'
 import { openMinionData } from './minion-data.ts'
 import { makePublisher } from './publisher.ts'
@@ -101,9 +102,9 @@ export function createMaster(settings: MasterSettings, { log, clock }: { log: Lo
     releasers.push(() => local.close())
     await local.listen()
     releasers.push(() => publishServer.close())
-    ports.publish = await publishServer.listen()
+    ports.publish = await listenOn(publishServer, { option: 'publish_port', port: settings.publish_port, host: settings.interface })
     releasers.push(() => requestServer.close())
-    ports.request = await requestServer.listen()
+    ports.request = await listenOn(requestServer, { option: 'ret_port', port: settings.ret_port, host: settings.interface })
 
     /** A minion that is no longer accepted loses its session, and with `rotate_aes_key` the key of publications changes. */
     function applyKeyChange(change: KeyChange): string[] {

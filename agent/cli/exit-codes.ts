@@ -5,6 +5,7 @@ export const EXIT = {
   usage: 64,
   unavailable: 69,
   software: 70,
+  noPermission: 77,
   config: 78,
 } as const
 

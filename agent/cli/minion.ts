@@ -9,6 +9,7 @@ import { createLogger, type LogOutput } from '../pino-log.ts'
 import { checkReturners } from '../returner-host/check-config.ts'
 import { withReturnerSecrets } from '../returner-host/secret-paths.ts'
 import { EXIT } from './exit-codes.ts'
+import { describeFailure, showsStacks } from './failure.ts'
 import { type ConfigArguments, loadFor, withConfig } from './options.ts'
 
 interface MinionArguments extends ConfigArguments {
@@ -42,7 +43,7 @@ export const command: CommandModule<unknown, MinionArguments> = {
     keepMinionId(loaded)
     await tellProblems(loaded, output.log)
     const { createMinion } = await import('../minion.ts')
-    process.exitCode = await runMinion(createMinion(await withReturnerSecrets(loaded), output.log), output)
+    process.exitCode = await runMinion(createMinion(await withReturnerSecrets(loaded), output.log), output, showsStacks(loaded.config.log_level))
     output.close()
     // Nothing may hold the process after a clean stop.
     process.exit()
@@ -53,9 +54,10 @@ export const command: CommandModule<unknown, MinionArguments> = {
  * Runs until a signal ends it: the first SIGTERM or SIGINT lets running jobs finish, a second one ends them. SIGHUP opens the log
  * file again.
  *
+ * @param stacks whether the log shows where a failure to start happened, also where a person can mend it
  * @returns the exit code
  */
-async function runMinion(minion: Minion, { log, reopen }: Pick<LogOutput, 'log' | 'reopen'>): Promise<number> {
+async function runMinion(minion: Minion, { log, reopen }: Pick<LogOutput, 'log' | 'reopen'>, stacks: boolean): Promise<number> {
   const ended = new Promise<void>((resolve, reject) => {
     let signals = 0
     const stop = (signal: NodeJS.Signals): void => {
@@ -76,9 +78,10 @@ async function runMinion(minion: Minion, { log, reopen }: Pick<LogOutput, 'log' 
     await ended
     return EXIT.ok
   } catch (error) {
-    log.error({ err: error }, 'The minion cannot run')
-    await minion.stop({ now: true }).catch((failure: unknown) => log.error({ err: failure }, 'The minion could not stop cleanly'))
-    return exitCodeOf(error)
+    const failure = describeFailure(error, EXIT.unavailable)
+    log.error(failure.isOurs || stacks ? { err: error } : { reason: failure.text }, 'The minion cannot run')
+    await minion.stop({ now: true }).catch((fault: unknown) => log.error({ err: fault }, 'The minion could not stop cleanly'))
+    return failure.exitCode
   }
 }
 
@@ -104,8 +107,4 @@ function openLog({ config }: LoadedConfig): LogOutput {
     journal: process.env['JOURNAL_STREAM'] !== undefined,
     onError: (error) => process.stderr.write(`brine: a log cannot be written: ${error.message}\n`),
   })
-}
-
-function exitCodeOf(error: unknown): number {
-  return error instanceof Error && 'exitCode' in error && typeof error.exitCode === 'number' ? error.exitCode : EXIT.unavailable
 }

@@ -50,7 +50,7 @@ function resultOf(line: string): unknown {
 
 function connectionError(error: Error & { code?: string }, path: string): ControlError {
   const absent = error.code === 'ENOENT' || error.code === 'ECONNREFUSED'
-  if (absent) return new ControlError('NOT_RUNNING', `no agent answers on ${path}`, { cause: error })
+  if (absent) return new ControlError('NOT_RUNNING', `no agent answers on ${path}: start one with brine minion, or name its configuration with -c`, { cause: error })
   const advice = error.code === 'EACCES' || error.code === 'EPERM' ? '; run the command as the user that runs the agent' : ''
   return new ControlError(error.code ?? 'FAILED', `the agent's control socket cannot be used: ${error.message}${advice}`, { cause: error })
 }

@@ -22,7 +22,7 @@ export class OutboxLockedError extends OutboxRefusedError {
   /** The holder's process id; null when it could not be read. */
   readonly pid: number | null
   constructor(directory: string, pid: number | null) {
-    super(`${directory} is in use by ${pid === null ? 'another process' : `process ${pid}`}`)
+    super(`${directory} is in use by ${pid === null ? 'another process' : `process ${pid}`}: stop that one, or set outbox.dir to another directory`)
     this.name = 'OutboxLockedError'
     this.pid = pid
   }

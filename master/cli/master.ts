@@ -6,7 +6,7 @@ import { formatProblem } from '../../config/problems.ts'
 import { refuseOtherUser } from '../../config/run-user.ts'
 import { createMaster } from '../master.ts'
 import type { MasterSettings } from '../settings.ts'
-import { run, settingsOf, withConfigDir } from './options.ts'
+import { mayColour, run, settingsOf, withConfigDir } from './options.ts'
 
 interface Args {
   configDir?: string
@@ -48,7 +48,7 @@ function openLog({ log_level: level, log_file: path, log_level_logfile: fileLeve
     format: 'auto',
     output: process.stderr.fd,
     isTerminal: process.stderr.isTTY,
-    colour: process.stderr.isTTY,
+    colour: mayColour(process.stderr),
     journal: process.env['JOURNAL_STREAM'] !== undefined,
     // Logging goes on without an output that fails; there is nowhere left to say so.
     onError: () => {},

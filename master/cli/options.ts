@@ -1,9 +1,6 @@
 /** What the master's commands have in common: the configuration directory, colours, and how a failure is told. */
 import { resolve } from 'node:path'
 import type { Argv } from 'yargs'
-import { ConfigError } from '../../config/problems.ts'
-import { errorText } from '../../returners/lib/error-code.ts'
-import { MasterNotRunningError, MasterRefusedError } from '../local-client.ts'
 import { type Palette, coloured, plain } from '../outputters/nested.ts'
 import { type MasterSettings, loadMasterSettings } from '../settings.ts'
 
@@ -31,27 +28,25 @@ export function settingsOf(args: { configDir?: string | undefined }, flags: Read
   return loadMasterSettings(resolve(args.configDir ?? process.env['BRINE_CONFIG_DIR'] ?? defaultConfigDir), flags)
 }
 
-/** Colours as asked for, else when standard output is a terminal. */
+/** True on a terminal, unless the environment says NO_COLOR (no-color.org: any text but the empty one). */
+export function mayColour(output: { isTTY?: boolean }, environment: Readonly<Record<string, string | undefined>> = process.env): boolean {
+  return output.isTTY === true && (environment['NO_COLOR'] ?? '') === ''
+}
+
+/** Colours as asked for, else where they may be. */
 export function paletteOf(args: { noColor?: boolean | undefined; forceColor?: boolean | undefined }): Palette {
   if (args.forceColor) return coloured
-  return args.noColor || !process.stdout.isTTY ? plain : coloured
+  return args.noColor || !mayColour(process.stdout) ? plain : coloured
 }
 
-/** Runs a command: its number is the exit code; an expected failure is told on standard error and exits with 2, a configuration that cannot be used with 78. */
+/** Runs a command: its number is the exit code. */
 export async function run(work: () => Promise<number>): Promise<void> {
-  try {
-    process.exitCode = await work()
-  } catch (error) {
-    if (!isExpected(error)) throw error
-    process.stderr.write(`brine: ${errorText(error)}\n`)
-    process.exitCode = error instanceof ConfigError ? error.exitCode : 2
-  }
+  process.exitCode = await work()
 }
 
-function isExpected(error: unknown): boolean {
-  return (
-    error instanceof MasterNotRunningError ||
-    error instanceof MasterRefusedError ||
-    (error instanceof Error && 'code' in error)
-  )
+/** A command line that makes no sense. */
+export class UsageError extends Error {
+  /** sysexits.h EX_USAGE. */
+  readonly exitCode = 64
+  override name = 'UsageError'
 }

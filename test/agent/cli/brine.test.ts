@@ -138,7 +138,7 @@ describe('brine status', () => {
   test('without an agent it says so and fails with 69', async () => {
     const run = await runBrine(['status', '--root-dir', root])
 
-    expect(run).toMatchObject({ code: 69, stderr: `brine: no agent answers on ${root}/run/brine/minion/control.sock\n` })
+    expect(run).toMatchObject({ code: 69, stderr: `brine: no agent answers on ${root}/run/brine/minion/control.sock: start one with brine minion, or name its configuration with -c\n` })
   })
 
   test('shows what the agent tells, in at most 80 columns and without control characters', async () => {

@@ -77,7 +77,8 @@ describe('brine minion', () => {
     const second = await runBrine(['minion', '--root-dir', root])
 
     expect(second.code).toBe(69)
-    expect(second.stderr).toMatch(new RegExp(`in use by process ${child.pid}`))
+    expect(second.stderr).toMatch(new RegExp(`in use by process ${child.pid}: stop that one, or set outbox\\.dir`))
+    expect(second.stderr).not.toContain('stack')
     expect((await runBrine(['status', '--root-dir', root])).code).toBe(0)
   })
 
@@ -97,6 +98,18 @@ describe('brine minion', () => {
 
     expect(run.code).toBe(69)
     expect(run.stderr).toMatch(/set sock_dir to a shorter directory/)
+    expect(run.stderr).not.toContain('stack')
+  })
+
+  test('a log file that cannot be written is one line, with -l debug a stack, too', async () => {
+    writeFileSync(join(root, 'file'), '')
+    const broken = ['minion', '--root-dir', root, '--log-file', join(root, 'file', 'log')]
+
+    const [plain, debug] = await Promise.all([runBrine(broken), runBrine([...broken, '-l', 'debug'])])
+
+    expect(plain.code).toBe(69)
+    expect(plain.stderr).toMatch(/^brine: the log file \S+\/file\/log cannot be written: E[A-Z]+: [^\n]*; set log_file to a file that this user may write\n$/)
+    expect(debug.stderr).toMatch(/\n +at /)
   })
 })
 

@@ -15,6 +15,7 @@ let root: string
 let keys: KeyStore
 let stop: () => Promise<number | null>
 let minion: Session
+let ports: { publish: number; request: number }
 
 beforeAll(async () => {
   root = mkdtempSync(join(tmpdir(), 'bc-'))
@@ -22,7 +23,7 @@ beforeAll(async () => {
   writeFileSync(join(root, 'master'), `${options.join('\n')}\n`)
   mkdirSync(join(root, 'master.d'))
   writeFileSync(join(root, 'master.d', 'times.conf'), 'timeout: 0.2\ngather_job_timeout: 0.2\n')
-  const ports = await startMaster()
+  ports = await startMaster()
   keys = openKeyStore(join(root, 'pki'))
   const identity = makeIdentity('web1')
   keys.write('web1', 'accepted', identity.pub)
@@ -158,6 +159,33 @@ describe('brine cmd', () => {
   })
 })
 
+describe('a second master', () => {
+  /** A configuration of its own, with these options beside. */
+  async function startSecond(options: string[]): Promise<Outcome> {
+    const other = mkdtempSync(join(tmpdir(), 'bs-'))
+    writeFileSync(join(other, 'master'), `${[`root_dir: ${other}`, 'interface: 127.0.0.1', ...options].join('\n')}\n`)
+    const outcome = await brine('master', '-c', other)
+    removeRoot(other)
+    return outcome
+  }
+
+  test('on the same socket is told what to do, in one line', async () => {
+    expect(await brine('master')).toMatchObject({
+      code: 69, err: expect.stringMatching(/\nbrine: another master listens on \S+: stop that one, or set sock_dir to another directory\n$/) as string,
+    })
+  })
+
+  test.each(['publish', 'request'] as const)('on the same %s port is told the option', async (kind) => {
+    const option = kind === 'publish' ? 'publish_port' : 'ret_port'
+    const others = kind === 'publish' ? 'ret_port: 0' : 'publish_port: 0'
+    const outcome = await startSecond(['sock_dir: /run', `${option}: ${ports[kind]}`, others])
+
+    expect(outcome).toMatchObject({
+      code: 69, err: `brine: ${option} ${ports[kind]} on 127.0.0.1 is in use by another program, perhaps another master: stop that one, or set ${option} to another port\n`,
+    })
+  })
+})
+
 describe('brine jobs', () => {
   test('active groups what minions run by job', async () => {
     const { out } = await brine('jobs', 'active', '--out', 'json')
@@ -204,7 +232,7 @@ describe('brine key', () => {
 
     expect(await brine('key', '-c', other, 'accept', '--all', '-y')).toMatchObject({ code: 0 })
     expect(openKeyStore(join(other, 'pki')).list('accepted')).toEqual(['web9'])
-    expect(await brine('cmd', '-c', other, '*', 'test.ping')).toMatchObject({ code: 2, err: expect.stringContaining('no master listens on') as string })
+    expect(await brine('cmd', '-c', other, '*', 'test.ping')).toMatchObject({ code: 69, err: expect.stringContaining('no master listens on') as string })
     removeRoot(other)
   })
 })
