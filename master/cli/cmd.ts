@@ -1,14 +1,15 @@
 import { userInfo } from 'node:os'
 import type { ArgumentsCamelCase, Argv, CommandModule, InferredOptionTypes } from 'yargs'
 import { decode, encode } from '../../agent/wire/msgpack.ts'
-import { type Value, isObject } from '../../agent/wire/value.ts'
+import { type Value, type ValueObject, isObject } from '../../agent/wire/value.ts'
+import { parseYaml } from '../../config/yaml.ts'
 import { yamlArgument } from '../../config/yaml-argument.ts'
 import { askMaster } from '../local-client.ts'
 import type { LocalReply, PublishRequest } from '../local.ts'
 import { outputterNames } from '../outputters/index.ts'
 import { localSocketPath } from '../settings.ts'
 import { parseArguments } from './arguments.ts'
-import { paletteOf, run, settingsOf, withColours, withConfigDir } from './options.ts'
+import { paletteOf, run, UsageError, settingsOf, withColours, withConfigDir } from './options.ts'
 import { EXIT, makeReturnPrinter } from './print-returns.ts'
 
 const targetOptions = {
@@ -121,8 +122,8 @@ function makeRequest(args: Args): PublishRequest {
   // What stands behind `--` is taken as it is.
   const words = [...args.arguments, ...args._.slice(1).map(String)]
   const values: Record<string, Value> = { arg: functions.length > 1 ? splitArguments(words, functions.length) : parseArguments(words) }
-  if (args.return_kwargs !== undefined) values['ret_kwargs'] = yamlArgument(args.return_kwargs)
-  if (args.metadata !== undefined) values['metadata'] = yamlArgument(args.metadata)
+  if (args.return_kwargs !== undefined) values['ret_kwargs'] = mapArgument('--return_kwargs', args.return_kwargs)
+  if (args.metadata !== undefined) values['metadata'] = mapArgument('--metadata', args.metadata)
   return {
     cmd: 'publish',
     ...targetOf(args),
@@ -132,9 +133,24 @@ function makeRequest(args: Args): PublishRequest {
     wait: args.async !== true,
     ...(args.return === undefined ? {} : { ret: args.return }),
     ...(args.return_config === undefined ? {} : { ret_config: args.return_config }),
-    ...(args.timeout !== undefined && args.timeout > 0 ? { timeout: args.timeout } : {}),
-    ...(args.gatherJobTimeout === undefined ? {} : { gather_job_timeout: args.gatherJobTimeout }),
+    ...(args.timeout === undefined ? {} : { timeout: seconds('--timeout', args.timeout) }),
+    ...(args.gatherJobTimeout === undefined ? {} : { gather_job_timeout: seconds('--gather-job-timeout', args.gatherJobTimeout) }),
   }
+}
+
+/** @throws UsageError when the text is no YAML or no map */
+function mapArgument(option: string, text: string): ValueObject {
+  const parsed = parseYaml(text)
+  if (!parsed.ok) throw new UsageError(`${option} is not YAML: ${parsed.faults[0]?.what ?? ''}; write a map, such as '{name: value}'`)
+  const value = yamlArgument(text)
+  if (!isObject(value)) throw new UsageError(`${option} is not a map; write for example '{name: value}'`)
+  return value
+}
+
+/** @throws UsageError when it is no positive number */
+function seconds(option: string, value: number): number {
+  if (Number.isFinite(value) && value > 0) return value
+  throw new UsageError(`${option} is not a positive number of seconds`)
 }
 
 function targetOf(args: Args): Pick<PublishRequest, 'tgt' | 'tgt_type'> {
