@@ -6,6 +6,7 @@ import { CliError, EXIT } from '../agent/cli/exit-codes.ts'
 import { describeFailure, wantsStacks } from '../agent/cli/failure.ts'
 import { packageRoot } from '../agent/entry-points.ts'
 import { chosenCommand } from '../agent/cli/chosen-command.ts'
+import { unknownOption } from '../agent/cli/unknown-option.ts'
 
 interface LazyCommand {
   name: string
@@ -26,6 +27,7 @@ const COMMANDS: readonly LazyCommand[] = [
 ]
 
 async function main(args: string[]): Promise<void> {
+  const chosen = chosenCommand(args, COMMANDS.map((command) => command.name))
   const program = yargs(args)
     .scriptName('brine')
     .usage('$0 <command>\n\nA Salt minion whose returns always arrive.')
@@ -40,11 +42,21 @@ async function main(args: string[]): Promise<void> {
     .example('$0 outbox status', 'what waits to be delivered')
     .epilogue('`brine <command> --help` tells more about one.')
     .exitProcess(false)
-    .fail((message, error) => {
-      throw error ?? new CliError(`${message}\nTry: brine --help`, EXIT.usage)
+    .fail((message, error: unknown) => {
+      // What a command's own check says comes as a text.
+      if (error instanceof Error) throw error
+      const unknown = message.startsWith('Not enough') ? unknownOption(args, knownOptions(program)) : undefined
+      const what = unknown === undefined ? message : `Unknown option: ${unknown}`
+      throw new CliError(`${what}\nTry: brine ${chosen === undefined ? '' : `${chosen} `}--help`, EXIT.usage)
     })
-  await addCommands(program, chosenCommand(args, COMMANDS.map((command) => command.name)))
+  await addCommands(program, chosen)
   await program.parseAsync()
+}
+
+/** Every name and alias of an option that the parser knows by now; its types do not tell of it. */
+function knownOptions(program: Argv): string[] {
+  const { getOptions } = program as { getOptions?: () => { key?: object } }
+  return Object.keys(getOptions?.call(program).key ?? {})
 }
 
 /** The chosen command whole, of the others only what `--help` lists. */

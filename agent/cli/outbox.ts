@@ -132,6 +132,7 @@ function withFilter<T>(yargs: Argv<T>): Argv<T & FilterArguments> {
 
 function filterOf(args: ArgumentsCamelCase<FilterArguments>): Record<string, unknown> {
   const { destination, state, jid, fun, limit } = args
+  if (limit !== undefined && !(Number.isInteger(limit) && limit >= 1 && limit <= 10_000)) throw new CliError('--limit: write a whole number from 1 to 10000', EXIT.usage)
   const filter = { destination, state, jid, fun, limit, before: momentOf(args.before, '--before'), after: momentOf(args.after, '--after') }
   return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined))
 }

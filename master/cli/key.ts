@@ -57,7 +57,7 @@ export const command: CommandModule = {
       .option('include-denied', { alias: 'include_denied', type: 'boolean', describe: 'accept, reject: denied keys too' })
       .option('include-rejected', { alias: 'include_rejected', type: 'boolean', describe: 'accept: rejected keys too' })
       .option('out', { alias: 'output', type: 'string', choices: outputterNames, describe: 'Form of list and finger' })
-      .check((args) => ['list', 'finger'].includes(args.action) || args['id'] !== undefined || args['all'] === true || 'Which key? Give an ID or --all'),
+      .check((args) => ['list', 'finger'].includes(args.action) || args['id'] !== undefined || args['all'] === true || `Which key? brine key ${args.action} ID, or --all`),
   handler: (args) => run(() => runKey(args as unknown as Args)),
 }
 

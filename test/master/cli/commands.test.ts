@@ -159,6 +159,21 @@ describe('brine cmd', () => {
   })
 })
 
+describe('brine cmd refuses before anything is published', () => {
+  test.each([
+    [['--return_kwargs', '{a'], /^brine: --return_kwargs is not YAML: /],
+    [['--metadata', 'text'], /^brine: --metadata is not a map; /],
+    [['-t', 'soon'], /^brine: --timeout is not a positive number of seconds\n$/],
+    [['-t', '0'], /^brine: --timeout is not a positive number of seconds\n$/],
+    [['--gather-job-timeout=-1'], /^brine: --gather-job-timeout is not a positive number of seconds\n$/],
+  ])('%j', async (options, message) => {
+    const before = (await brine('jobs', 'list', '--out', 'json')).out
+
+    expect(await brine('cmd', '*', 'test.ping', ...options)).toMatchObject({ code: 64, out: '', err: expect.stringMatching(message) as string })
+    expect((await brine('jobs', 'list', '--out', 'json')).out).toBe(before)
+  })
+})
+
 describe('a second master', () => {
   /** A configuration of its own, with these options beside. */
   async function startSecond(options: string[]): Promise<Outcome> {
