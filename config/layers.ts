@@ -1,5 +1,5 @@
 /** Where options come from, lowest first: the main file, the included files, the environment, flags. */
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, isAbsolute, join } from 'node:path'
 import type { Problem, Source } from './problems.ts'
 import { isPlainMap } from './plain-map.ts'
@@ -33,7 +33,12 @@ const MAX_INCLUDED_FILES = 1000
 /** Reads all layers. What cannot be read is a problem and is left out; a missing main file is none. */
 export function readLayers(request: LayerRequest): { layers: Layer[]; problems: Problem[] } {
   const problems: Problem[] = []
-  if (!existsSync(request.directory)) problems.push({ ...fileProblem(request.directory, 'does not exist', 'the defaults are used'), severity: 'warning' })
+  const found = statSync(request.directory, { throwIfNoEntry: false })
+  if (found?.isDirectory() === false) {
+    problems.push(fileProblem(request.directory, 'is not a directory', `name the directory that holds the file ${request.file}`))
+    return { layers: [], problems }
+  }
+  if (found === undefined) problems.push({ ...fileProblem(request.directory, 'does not exist', 'the defaults are used'), severity: 'warning' })
   const main = readFileLayer(join(request.directory, request.file), problems, true)
   const include = main?.values['default_include'] ?? request.defaultInclude
   const more = main?.values['include'] ?? []

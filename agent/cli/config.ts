@@ -1,3 +1,5 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import type { CommandModule } from 'yargs'
 import { type LoadedConfig } from '../../config/load.ts'
 import { ConfigError, formatProblem, formatSource, type Problem } from '../../config/problems.ts'
@@ -68,10 +70,33 @@ export function effectiveOptions({ config, raw, sources }: LoadedConfig): Effect
 async function problemsOf(args: GivenConfig): Promise<readonly Problem[]> {
   try {
     const loaded = await loadFor(args)
-    return [...(await checkReturners(loaded, process.env)), ...loaded.problems]
+    return [...unreadProblems(loaded.config.conf_dir), ...(await checkReturners(loaded, process.env)), ...loaded.problems]
   } catch (error) {
     if (error instanceof ConfigError) return error.problems
     throw error
+  }
+}
+
+/** A directory without anything of the minion's would be good in silence, and is most often the wrong one. */
+function unreadProblems(directory: string): Problem[] {
+  const entries = namesIn(directory)
+  // One that does not exist has its warning already.
+  if (entries === undefined || entries.includes('minion') || namesIn(join(directory, 'minion.d'))?.some((name) => name.endsWith('.conf')) === true) return []
+  const isMasters = entries.includes('master') || entries.includes('master.d')
+  return [{
+    severity: 'warning',
+    source: { kind: 'file', file: directory, line: 1, column: 1 },
+    option: '',
+    what: 'holds neither a file minion nor minion.d/*.conf: nothing was read',
+    advice: isMasters ? "what lies here is a master's, which brine master checks when it starts" : 'name the right directory with -c',
+  }]
+}
+
+function namesIn(directory: string): string[] | undefined {
+  try {
+    return readdirSync(directory)
+  } catch {
+    return undefined
   }
 }
 

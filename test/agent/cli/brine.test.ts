@@ -36,6 +36,11 @@ describe('the command line', () => {
     [['outbx'], /Did you mean outbox\?/],
     [['outbox', 'status', '--bogus'], /Unknown argument: bogus/],
     [['outbox', 'purge'], /say which to purge, or --all/],
+    [['outbox', 'list', '--limit', 'x'], /--limit: write a whole number/],
+    [['outbox', 'list', '--limit', '0'], /--limit: write a whole number/],
+    [['key', 'accept'], /Which key\? brine key accept ID, or --all\nTry: brine key --help/],
+    [['jobs', 'show'], /Which job\? brine jobs show JID\nTry: brine jobs --help/],
+    [['cmd', '--json', '*', 'test.ping'], /^brine: Unknown option: --json\n/],
     [['outbox', 'list', '--before', 'yesterday-ish'], /--before: write an age/],
   ])('%j is a usage error', async (args, message) => {
     const run = await runBrine(args)
@@ -91,6 +96,26 @@ describe('brine config', () => {
     const run = await runBrine(['config', 'check', '--root-dir', root])
 
     expect(run.stdout).toMatch(/^\S+:3:1: warning: not_there: unknown option\n0 errors, 1 warning\n$/)
+  })
+
+  test('check says that nothing was read: an error for a file, a warning for a directory without ours', async () => {
+    configure('id: x\n')
+    const empty = join(root, 'empty')
+    mkdirSync(empty)
+    const check = (...words: string[]) => runBrine(['config', 'check', ...words])
+
+    const [file, plain, strict] = await Promise.all([check('-c', join(root, 'etc', 'brine', 'minion')), check('-c', empty), check('--strict', '-c', empty)])
+    expect(file.code).toBe(1)
+    expect(file.stdout).toMatch(/brine\/minion:1:1: error: is not a directory; name the directory that holds the file minion\n/)
+    expect(plain).toMatchObject({ code: 0, stdout: expect.stringMatching(/nothing was read; name the right directory with -c\n0 errors, 1 warning\n$/) })
+    expect(strict.code).toBe(1)
+
+    writeFileSync(join(empty, 'master'), 'interface: 127.0.0.1\n')
+    expect((await check('-c', empty)).stdout).toContain("what lies here is a master's, which brine master checks when it starts")
+
+    mkdirSync(join(empty, 'minion.d'))
+    writeFileSync(join(empty, 'minion.d', 'x.conf'), 'id: x\n')
+    expect((await check('-c', empty)).stdout).toBe('the configuration is good\n')
   })
 
   test('check looks at returners, too', async () => {
