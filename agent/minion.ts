@@ -5,31 +5,21 @@ import { createOutboxMethods } from './control/outbox-methods.ts'
 import { controlSocketPath } from './control/protocol.ts'
 import { createControlServer } from './control/server.ts'
 import { createDelivery, type Delivery } from './delivery/delivery.ts'
-import { masterDestinationName } from './delivery/destination-name.ts'
 import { createAlarmTeller } from './events/alarm-teller.ts'
-import { announceOnConnect } from './events/announce.ts'
-import { createGrains, type Grains } from './grains/grains.ts'
-import { createJobs, type Jobs } from './jobs/jobs.ts'
-import { createProcessRunner } from './jobs/process-runner.ts'
-import { scanSiteModules } from './jobs/site-modules.ts'
-import { createPinnedMasterKey, readMasterSigningKey } from './keys/master-key.ts'
-import { loadMinionKey, type MinionKey } from './keys/minion-key.ts'
-import { createLink } from './link/link.ts'
+import { createGrains } from './grains/grains.ts'
+import type { Jobs } from './jobs/jobs.ts'
 import type { Link } from './link/port.ts'
 import type { Logger } from './log.ts'
-import { agentUser, deliverySettings, grainsSettings, hostSettings, jobsSettings, linkSettings, transportSettings } from './minion-settings.ts'
-import { type MasterLink, packageVersion, statusOf } from './minion-status.ts'
-import { builtinModules } from './modules/builtins.ts'
-import { lookupOption } from './modules/option-lookup.ts'
-import { createRegistry } from './modules/registry.ts'
+import { createMinionJobs } from './minion-jobs.ts'
+import { createLinks, joinLink, linkWithKey } from './minion-links.ts'
+import { deliverySettings, grainsSettings, hostSettings } from './minion-settings.ts'
+import { packageVersion, statusOf } from './minion-status.ts'
 import { openOutbox } from './outbox/outbox.ts'
 import { outboxSettingsOf } from './outbox-settings.ts'
 import type { Outbox } from './outbox/port.ts'
-import { requestPillar } from './pillar/pillar.ts'
+import { createPillarKeeper } from './pillar/keeper.ts'
 import { createReturnerHost } from './returner-host/host.ts'
-import { createWsTransport } from './transport/ws.ts'
 import { recordOf } from './wire/json.ts'
-import type { ValueObject } from './wire/value.ts'
 
 export interface Minion {
   /**
@@ -105,11 +95,8 @@ async function compose(
   const outbox = parts.wrapOutbox?.(opened) ?? opened
   const grains = createGrains(grainsSettings(config, packageVersion(), log))
   await grains.refresh()
-  const links = await createLinks(loaded, log, clock, grains, parts)
-  const linkFor = (fingerprint: string): Link | undefined => {
-    const same = links.filter(({ link }) => link.fingerprint === fingerprint)
-    return (same.find(({ link }) => link.state === 'connected') ?? same[0])?.link
-  }
+  const links = await createLinks(loaded, log, clock, grains, parts.wrapLink)
+  const linkFor = (fingerprint: string | undefined): Link | undefined => linkWithKey(links, fingerprint)
 
   const host = createReturnerHost(hostSettings(config, process.env), { clock, logger: log.child({ part: 'returners' }), config: () => loaded.raw })
   releases.push(() => host.close())
@@ -125,8 +112,8 @@ async function compose(
   outbox.onGap(alarms.gap)
   outbox.onAvailability(alarms.availability)
 
-  const pillar = createPillarKeeper(config.id, grains, links, log)
-  const jobs = createMinionJobs({ loaded, log, clock, outbox, delivery, grains, pillar, refreshReturners: async () => void (await host.refresh()) })
+  const pillar = createPillarKeeper(config.id, grains.current, links.map(({ link }) => link), log)
+  const jobs = createMinionJobs({ loaded, log, clock, outbox, delivery, grains, pillar, linkFor, refreshReturners: async () => void (await host.refresh()) })
   for (const { link } of links) releases.push(() => link.stop())
   releases.push(() => delivery.stop(DELIVERY_GRACE_MS))
 
@@ -204,153 +191,4 @@ async function untilDelivered(delivery: Delivery, clock: Clock): Promise<void> {
       clock.timer(20, resolve)
     })
   }
-}
-
-/** One link per configured master, none when the minion runs without. */
-async function createLinks(loaded: LoadedConfig, log: Logger, clock: Clock, grains: Grains, parts: MinionParts): Promise<MasterLink[]> {
-  const { config } = loaded
-  const minion: MinionKey = await loadMinionKey({ pkiDir: config.pki_dir, keySize: config.keysize })
-  if (config.master_type === 'disable') return []
-  const signing = readMasterSigningKey(config.pki_dir, config.master_sign_key_name)
-  const keys = { minion, pinned: createPinnedMasterKey(config.pki_dir), ...(signing !== undefined && { masterSigningKey: signing }) }
-  return config.master.map((master) => {
-    const settings = linkSettings(config, pick(grains.current(), config.autosign_grains))
-    const link = createLink(settings, {
-      transport: createWsTransport(transportSettings(config, master), clock),
-      keys,
-      clock,
-      log: log.child({ part: 'link', master }),
-    })
-    return { master, link: parts.wrapLink?.(link) ?? link }
-  })
-}
-
-interface PillarKeeper {
-  current(): ValueObject
-  /** Asks this master, and gives it our grains. Rejects when it does not answer. */
-  fetch(link: Link): Promise<void>
-  /** Asks the first connected master. Resolves false when none gave it. */
-  refresh(): Promise<boolean>
-}
-
-function createPillarKeeper(id: string, grains: Grains, links: MasterLink[], log: Logger): PillarKeeper {
-  let pillar: ValueObject = {}
-  async function fetch(link: Link): Promise<void> {
-    pillar = await requestPillar(link, { id, grains: grains.current(), saltenv: null, pillarenv: null })
-  }
-  return {
-    current: () => pillar,
-    fetch,
-    async refresh() {
-      const connected = links.find(({ link }) => link.state === 'connected')
-      if (connected === undefined) return false
-      try {
-        await fetch(connected.link)
-        return true
-      } catch (error) {
-        log.warn({ err: error }, 'the pillar could not be had')
-        return false
-      }
-    },
-  }
-}
-
-interface JobParts {
-  loaded: LoadedConfig
-  log: Logger
-  clock: Clock
-  outbox: Outbox
-  delivery: Delivery
-  grains: Grains
-  pillar: PillarKeeper
-  refreshReturners: () => Promise<void>
-}
-
-function createMinionJobs(parts: JobParts): Jobs {
-  const { loaded, clock, outbox, delivery, grains, pillar } = parts
-  const { config } = loaded
-  const log = parts.log.child({ part: 'jobs' })
-  const environment = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined))
-  const settings = jobsSettings(loaded, environment)
-  const runner = createProcessRunner({ instance: settings.instance, killGraceMs: settings.killGraceMs, clock })
-  const places = () => ({ options: settings.options, grains: grains.current(), pillar: pillar.current() })
-  const registry = createRegistry({
-    builtins: builtinModules,
-    disabled: config.disable_modules,
-    whitelist: config.whitelist_modules,
-    scan: () =>
-      scanSiteModules({
-        directories: config.module_dirs,
-        runner,
-        clock,
-        log,
-        environment,
-        places,
-      }),
-    virtualContext: () => ({ grains: grains.current(), config: (name) => lookupOption(name, places()), log }),
-    log,
-  })
-  return createJobs(
-    settings,
-    {
-      clock,
-      log,
-      ledger: outbox,
-      intake: delivery.intake,
-      answers: delivery.answers,
-      registry,
-      runner,
-      grains: () => grains.current(),
-      pillar: () => pillar.current(),
-      wake: (jid, master) => void delivery.wake(jid, master),
-      masterDestination: masterDestinationName,
-      services: {
-        user: agentUser(),
-        outputLimitBytes: config.jobs.output_limit,
-        refreshGrains: async () => void (await grains.refresh()),
-        refreshPillar: () => pillar.refresh(),
-        async refreshModules() {
-          await registry.refresh()
-          await parts.refreshReturners()
-          delivery.refresh()
-        },
-      },
-    },
-    process.pid,
-  )
-}
-
-interface LinkJoint {
-  config: LoadedConfig['config']
-  log: Logger
-  clock: Clock
-  grains: Grains
-  jobs: Jobs
-  delivery: Delivery
-  pillar: PillarKeeper
-}
-
-/** What a link's events mean to the rest. */
-function joinLink(link: Link, { config, log, clock, grains, jobs, delivery, pillar }: LinkJoint): void {
-  link.onPublication((load) => {
-    // Only a link that pinned a key can verify a publication.
-    if (link.fingerprint !== undefined) void jobs.handle(load, link.fingerprint)
-  })
-  link.onState((state) => {
-    if (state === 'connected' && link.fingerprint !== undefined) delivery.masterConnected(link.fingerprint)
-  })
-  const named = config.start_event_grains
-  announceOnConnect(
-    // Asked at every connect: the grains of the first one would be stale.
-    () => ({
-      id: config.id,
-      legacyEvents: config.enable_legacy_startup_events,
-      ...(named.length > 0 && { grains: pick(grains.current(), named) }),
-    }),
-    { link, clock, log: log.child({ part: 'link' }), refreshPillar: () => pillar.fetch(link) },
-  )
-}
-
-function pick(map: ValueObject, names: readonly string[]): ValueObject {
-  return Object.fromEntries(names.map((name) => [name, Object.hasOwn(map, name) ? (map[name] ?? null) : null]))
 }

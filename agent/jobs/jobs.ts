@@ -68,7 +68,7 @@ export function createJobs(settings: JobsSettings, deps: JobsDeps, agentPid: num
     grains: deps.grains,
     pillar: deps.pillar,
     services: (jid, master, signal): AgentServices => ({
-      ...deps.services,
+      ...deps.services(master),
       jobs: createControl(controlSettings, jid, master),
       functions: deps.registry,
       command: (request) => runner.run(jid, request, signal),

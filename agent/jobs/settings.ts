@@ -33,6 +33,9 @@ export interface JobsSettings {
   environment: Readonly<Record<string, string>>
 }
 
+/** The services that the jobs do not give themselves. */
+export type OuterServices = Omit<AgentServices, 'jobs' | 'functions' | 'command' | 'environment'>
+
 /** What jobs need of the outbox. */
 export type JobLedger = Pick<Outbox, 'receive' | 'start' | 'unfinished' | 'isQueued' | 'findReturn'>
 
@@ -50,8 +53,8 @@ export interface JobsDeps {
   wake(jid: string, master: string): void
   /** The name of a master's destination in the outbox. */
   masterDestination: (master: string) => string
-  /** The services of built-in modules that are not the jobs' own. */
-  services: Omit<AgentServices, 'jobs' | 'functions' | 'command' | 'environment'>
+  /** The services of built-in modules that are not the jobs' own, for a job of this master (undefined: of nobody). */
+  services(master: string | undefined): OuterServices
 }
 
 /** Defaults where the configuration has none. */

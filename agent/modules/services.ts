@@ -23,10 +23,21 @@ export interface FunctionCatalogue {
   list(): Promise<FunctionDescription[]>
 }
 
+/** The master that asked for this job; for a job that no master asked for, the first that is connected. */
+export interface MasterAccess {
+  /**
+   * An encrypted request; resolves with the decrypted reply.
+   *
+   * @throws CommandExecutionError when no master is connected; LinkError or TransportError when there is no answer
+   */
+  request(load: ValueObject, options?: { timeoutMs?: number; signal?: AbortSignal }): Promise<Value>
+}
+
 /** What the built-in modules have beyond the contract. */
 export interface AgentServices {
   jobs: JobControl
   functions: FunctionCatalogue
+  master: MasterAccess
   /** Starts a program that belongs to this job. */
   command(request: CommandRequest): Promise<CommandResult>
   /** The environment that programs start with. */

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { systemClock } from '../../../agent/clock.ts'
 import type { Clock } from '../../../agent/clock.ts'
 import type { ReturnerRequest, Routing } from '../../../agent/delivery/port.ts'
+import type { OuterServices } from '../../../agent/jobs/settings.ts'
 import { createJobs } from '../../../agent/jobs/jobs.ts'
 import type { Jobs } from '../../../agent/jobs/jobs.ts'
 import { createProcessRunner } from '../../../agent/jobs/process-runner.ts'
@@ -67,6 +68,7 @@ export interface HarnessOptions {
   grains?: ValueObject
   pillar?: ValueObject
   moduleDirs?: string[]
+  services?: Partial<OuterServices>
   outputLimitBytes?: number
   ledger?: Partial<JobLedger>
   route?: (request: ReturnerRequest) => Routing
@@ -132,13 +134,15 @@ export function createHarness(options: HarnessOptions = {}): Harness {
       pillar,
       wake: (jid) => void events.push(`woken ${jid}`),
       masterDestination: (fingerprint) => `master:${fingerprint}`,
-      services: {
+      services: () => ({
+        master: { request: () => Promise.reject(new Error('no master is connected')) },
         user: { uid: process.getuid?.() ?? 0, name: userInfo().username, home: userInfo().homedir },
         outputLimitBytes: options.outputLimitBytes ?? 64 * 1024 * 1024,
         refreshGrains: () => Promise.resolve(),
         refreshPillar: () => Promise.resolve(true),
         refreshModules: () => registry.refresh(),
-      },
+        ...options.services,
+      }),
     },
     process.pid,
   )

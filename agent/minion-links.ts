@@ -1,0 +1,80 @@
+/** The links to the configured masters, and what their events mean to the rest of the agent. */
+import type { LoadedConfig } from '../config/load.ts'
+import type { Clock } from './clock.ts'
+import type { Delivery } from './delivery/delivery.ts'
+import { announceOnConnect } from './events/announce.ts'
+import type { Grains } from './grains/grains.ts'
+import type { Jobs } from './jobs/jobs.ts'
+import { createPinnedMasterKey, readMasterSigningKey } from './keys/master-key.ts'
+import { loadMinionKey, type MinionKey } from './keys/minion-key.ts'
+import { createLink } from './link/link.ts'
+import type { Link } from './link/port.ts'
+import type { Logger } from './log.ts'
+import { linkSettings, transportSettings } from './minion-settings.ts'
+import type { MasterLink } from './minion-status.ts'
+import type { PillarKeeper } from './pillar/keeper.ts'
+import { createWsTransport } from './transport/ws.ts'
+import type { ValueObject } from './wire/value.ts'
+
+/** One link per configured master, none when the minion runs without. */
+export async function createLinks(loaded: LoadedConfig, log: Logger, clock: Clock, grains: Grains, wrap: ((link: Link) => Link) | undefined): Promise<MasterLink[]> {
+  const { config } = loaded
+  const minion: MinionKey = await loadMinionKey({ pkiDir: config.pki_dir, keySize: config.keysize })
+  if (config.master_type === 'disable') return []
+  const signing = readMasterSigningKey(config.pki_dir, config.master_sign_key_name)
+  const keys = { minion, pinned: createPinnedMasterKey(config.pki_dir), ...(signing !== undefined && { masterSigningKey: signing }) }
+  return config.master.map((master) => {
+    const settings = linkSettings(config, pick(grains.current(), config.autosign_grains))
+    const link = createLink(settings, {
+      transport: createWsTransport(transportSettings(config, master), clock),
+      keys,
+      clock,
+      log: log.child({ part: 'link', master }),
+    })
+    return { master, link: wrap?.(link) ?? link }
+  })
+}
+
+/**
+ * The link to the master with this key: a connected one first, since several may have the same key. Of undefined the first link, also
+ * a connected one first.
+ */
+export function linkWithKey(links: readonly MasterLink[], fingerprint: string | undefined): Link | undefined {
+  const same = fingerprint === undefined ? links : links.filter(({ link }) => link.fingerprint === fingerprint)
+  return (same.find(({ link }) => link.state === 'connected') ?? same[0])?.link
+}
+
+interface LinkJoint {
+  config: LoadedConfig['config']
+  log: Logger
+  clock: Clock
+  grains: Grains
+  jobs: Jobs
+  delivery: Delivery
+  pillar: PillarKeeper
+}
+
+/** What a link's events mean to the rest. */
+export function joinLink(link: Link, { config, log, clock, grains, jobs, delivery, pillar }: LinkJoint): void {
+  link.onPublication((load) => {
+    // Only a link that pinned a key can verify a publication.
+    if (link.fingerprint !== undefined) void jobs.handle(load, link.fingerprint)
+  })
+  link.onState((state) => {
+    if (state === 'connected' && link.fingerprint !== undefined) delivery.masterConnected(link.fingerprint)
+  })
+  const named = config.start_event_grains
+  announceOnConnect(
+    // Asked at every connect: the grains of the first one would be stale.
+    () => ({
+      id: config.id,
+      legacyEvents: config.enable_legacy_startup_events,
+      ...(named.length > 0 && { grains: pick(grains.current(), named) }),
+    }),
+    { link, clock, log: log.child({ part: 'link' }), refreshPillar: () => pillar.fetch(link) },
+  )
+}
+
+function pick(map: ValueObject, names: readonly string[]): ValueObject {
+  return Object.fromEntries(names.map((name) => [name, Object.hasOwn(map, name) ? (map[name] ?? null) : null]))
+}
