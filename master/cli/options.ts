@@ -1,7 +1,7 @@
 /** What the master's commands have in common: the configuration directory, colours, and how a failure is told. */
 import { resolve } from 'node:path'
 import type { Argv } from 'yargs'
-import { type Palette, coloured, plain } from '../outputters/nested.ts'
+import { type Palette, coloured, plain } from '../../agent/outputters/nested.ts'
 import { type MasterSettings, loadMasterSettings } from '../settings.ts'
 
 export const defaultConfigDir = '/etc/brine'

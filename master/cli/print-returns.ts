@@ -1,7 +1,7 @@
 /** How `brine cmd` shows returns and what it exits with: as `salt` does. */
 import { type Value, type ValueObject, entries, get, isMap } from '../../agent/wire/value.ts'
-import { type OutputterName, render } from '../outputters/index.ts'
-import { type Palette } from '../outputters/nested.ts'
+import { type OutputterName, render } from '../../agent/outputters/index.ts'
+import { type Palette } from '../../agent/outputters/nested.ts'
 
 /** Exit codes of `salt`: a minion failed or did not return; nothing came back at all. */
 export const EXIT = { ok: 0, failed: 1, nothing: 2 } as const

@@ -30,6 +30,8 @@ const MAY_KNOW: readonly [room: string, allowed: readonly string[]][] = [
     'agent/returner-host/',
     [...COMMON, 'agent/wire/', 'agent/outbox/port.ts', 'agent/delivery/port.ts', 'config/', 'returners/contract.ts', 'returners/registry.ts', 'returners/lib/'],
   ],
+  // How results are shown, to the master's commands and to `brine call`.
+  ['agent/outputters/', ['agent/wire/', 'config/yaml-scalars.ts']],
   ['agent/control/', [...COMMON, 'agent/outbox/port.ts']],
   ['agent/cli/', ['agent/', 'config/']],
   // What joins the rooms.
@@ -42,7 +44,7 @@ const MAY_KNOW: readonly [room: string, allowed: readonly string[]][] = [
   ['returners/registry.ts', ['returners/']],
   // A returner; `returners/<name>/` itself is added below.
   ['returners/', ['returners/contract.ts', 'returners/lib/']],
-  ['master/', [...COMMON, 'agent/pino-log.ts', 'agent/wire/', 'agent/transport/', 'agent/matchers/', 'config/', 'returners/']],
+  ['master/', [...COMMON, 'agent/pino-log.ts', 'agent/wire/', 'agent/transport/', 'agent/matchers/', 'agent/outputters/', 'config/', 'returners/']],
   ['bin/', ['agent/cli/', 'agent/entry-points.ts', 'master/cli/']],
   ['scripts/', ['agent/', 'bin/', 'config/', 'master/', 'returners/', 'test/']],
   ['test/', ['']],

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { EXIT, makeReturnPrinter } from '../../../master/cli/print-returns.ts'
-import { plain } from '../../../master/outputters/nested.ts'
+import { plain } from '../../../agent/outputters/nested.ts'
 
 function printer() {
   const written = { stdout: '', stderr: '' }

@@ -1,4 +1,4 @@
-import { type ValueObject } from '../../agent/wire/value.ts'
+import { type ValueObject } from '../wire/value.ts'
 import type { Palette } from './nested.ts'
 import { pythonStr } from './python.ts'
 

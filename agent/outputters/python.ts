@@ -1,5 +1,5 @@
 /** How Python writes values, for outputters that print what Salt's print. */
-import { Constant, DateTime, type Extension, Float, type Value, entries, isMap } from '../../agent/wire/value.ts'
+import { Constant, DateTime, type Extension, Float, type Value, entries, isMap } from '../wire/value.ts'
 
 /** Python's `repr` of a float: `1.0`, `1e+20`, `1e-07`, `inf`. */
 export function floatRepr(value: number): string {

@@ -1,4 +1,4 @@
-import { type Value, entries, isMap } from '../../agent/wire/value.ts'
+import { type Value, entries, isMap } from '../wire/value.ts'
 import { floatRepr, isNumber, numberText, pythonRepr, pythonStr } from './python.ts'
 
 /**

@@ -1,4 +1,4 @@
-import { type Value, entries, isMap } from '../../agent/wire/value.ts'
+import { type Value, entries, isMap } from '../wire/value.ts'
 import { readsAsOther } from '../../config/yaml-scalars.ts'
 import { sortKeys } from './nested.ts'
 import { isNumber, numberText, pythonRepr } from './python.ts'

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { Float, type ValueObject } from '../../../agent/wire/value.ts'
-import { render } from '../../../master/outputters/index.ts'
-import { coloured, plain } from '../../../master/outputters/nested.ts'
-import { floatRepr, pythonRepr, splitLines } from '../../../master/outputters/python.ts'
+import { render } from '../../../agent/outputters/index.ts'
+import { coloured, plain } from '../../../agent/outputters/nested.ts'
+import { floatRepr, pythonRepr, splitLines } from '../../../agent/outputters/python.ts'
 
 const data: ValueObject = {
   web1: {

@@ -1,4 +1,4 @@
-import type { Value, ValueObject } from '../../agent/wire/value.ts'
+import type { Value, ValueObject } from '../wire/value.ts'
 import { json } from './json.ts'
 import { type Palette, nested } from './nested.ts'
 import { noReturn } from './no-return.ts'

@@ -1,4 +1,4 @@
-import { type Value, entries, isMap } from '../../agent/wire/value.ts'
+import { type Value, entries, isMap } from '../wire/value.ts'
 import { isNumber, numberText, pythonStr, splitLines } from './python.ts'
 
 /** Terminal sequences; all empty when colours are off. */

@@ -1,4 +1,4 @@
-import { type ValueObject } from '../../agent/wire/value.ts'
+import { type ValueObject } from '../wire/value.ts'
 import { pythonStr, splitLines } from './python.ts'
 
 /** One line per line of text, behind the minion's id; what is no text as Python prints it. */
