@@ -1,0 +1,89 @@
+/** The functions of this host, and what the built-in ones may do with the agent: the same for the agent's jobs and for `brine call`. */
+import type { LoadedConfig } from '../config/load.ts'
+import type { Clock } from './clock.ts'
+import type { Grains } from './grains/grains.ts'
+import { createProcessRunner, type ProcessRunner } from './jobs/process-runner.ts'
+import type { JobsSettings, OuterServices } from './jobs/settings.ts'
+import { scanSiteModules } from './jobs/site-modules.ts'
+import type { Link } from './link/port.ts'
+import type { Logger } from './log.ts'
+import { agentUser, jobsSettings } from './minion-settings.ts'
+import { builtinModules } from './modules/builtins.ts'
+import { CommandExecutionError } from './modules/contract.ts'
+import { lookupOption } from './modules/option-lookup.ts'
+import { createRegistry, type Registry } from './modules/registry.ts'
+import type { MasterAccess } from './modules/services.ts'
+import type { PillarKeeper } from './pillar/keeper.ts'
+
+/** What the functions are joined to. */
+export interface ModuleParts {
+  loaded: LoadedConfig
+  log: Logger
+  clock: Clock
+  grains: Pick<Grains, 'current' | 'refresh'>
+  pillar: PillarKeeper
+  /** What a request to the master with this key goes through (of undefined: the first that is connected); undefined for none. */
+  linkFor: (fingerprint: string | undefined) => Pick<Link, 'state' | 'request'> | undefined
+  /** Called after the modules were loaded again: the returners are to be found again, too. */
+  refreshReturners: () => Promise<void>
+}
+
+export interface MinionModules {
+  settings: JobsSettings
+  runner: ProcessRunner
+  registry: Registry
+  /** The services for a job of this master (undefined: of nobody). */
+  services(master: string | undefined): OuterServices
+}
+
+/** Finds the functions there are; nothing is loaded before it is asked for. */
+export function createModules(parts: ModuleParts): MinionModules {
+  const { loaded, log, clock, grains, pillar } = parts
+  const { config } = loaded
+  const environment = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined))
+  const settings = jobsSettings(loaded, environment)
+  const runner = createProcessRunner({ instance: settings.instance, killGraceMs: settings.killGraceMs, clock })
+  const places = () => ({ options: settings.options, grains: grains.current(), pillar: pillar.current() })
+  const registry = createRegistry({
+    builtins: builtinModules,
+    disabled: config.disable_modules,
+    whitelist: config.whitelist_modules,
+    scan: () =>
+      scanSiteModules({
+        directories: config.module_dirs,
+        runner,
+        clock,
+        log,
+        environment,
+        places,
+      }),
+    virtualContext: () => ({ grains: grains.current(), config: (name) => lookupOption(name, places()), log }),
+    log,
+  })
+  return {
+    settings,
+    runner,
+    registry,
+    services: (master) => ({
+      master: masterAccess(() => parts.linkFor(master)),
+      user: agentUser(),
+      outputLimitBytes: config.jobs.output_limit,
+      refreshGrains: async () => void (await grains.refresh()),
+      refreshPillar: () => pillar.refresh(),
+      async refreshModules() {
+        await registry.refresh()
+        await parts.refreshReturners()
+      },
+    }),
+  }
+}
+
+function masterAccess(link: () => Pick<Link, 'state' | 'request'> | undefined): MasterAccess {
+  return {
+    request(load, options) {
+      const found = link()
+      if (found?.state !== 'connected') return Promise.reject(new CommandExecutionError('No master is connected: nothing was asked or told.'))
+      return found.request(load, options)
+    },
+  }
+}
