@@ -1,16 +1,9 @@
 import type { Clock } from '../agent/clock.ts'
+import { createJidSource } from '../agent/wire/jid.ts'
 
-/**
- * Makes job ids: 20 digits, UTC `YYYYMMDDhhmmssffffff` (Salt's utils/jid.py). Each is greater than the one before, also
- * when two are asked for within a microsecond or the clock steps back.
- */
+/** Makes job ids from the clock. */
 export function makeJidSource(clock: Clock): () => string {
-  let last = 0n
-  return () => {
-    const now = BigInt(Math.floor(clock.now())) * 1000n
-    last = now > last ? now : last + 1n
-    return formatJid(last)
-  }
+  return createJidSource(() => Math.floor(clock.now()) * 1000)
 }
 
 /** True for 20 digits, with or without Salt's `_<pid>` behind them (`unique_jid`). */
@@ -26,10 +19,4 @@ export function jidToTime(jid: string): string {
   if (!isJid(jid) || month === undefined) return ''
   const at = (from: number, to: number) => jid.slice(from, to)
   return `${at(0, 4)}, ${month} ${at(6, 8)} ${at(8, 10)}:${at(10, 12)}:${at(12, 14)}.${at(14, 20)}`
-}
-
-function formatJid(microseconds: bigint): string {
-  const iso = new Date(Number(microseconds / 1000n)).toISOString()
-  const digits = iso.replaceAll(/\D/g, '').slice(0, 17)
-  return digits + String(microseconds % 1000n).padStart(3, '0')
 }

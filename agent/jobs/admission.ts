@@ -1,8 +1,10 @@
 import type { Routing } from '../delivery/port.ts'
 import { errorText } from '../modules/error-text.ts'
 import { StoreUnavailableError } from '../outbox/port.ts'
+import type { JobKey } from '../outbox/port.ts'
 import { encode } from '../wire/msgpack.ts'
 import type { Execute, PreparedJob } from './execute.ts'
+import { returnsTo } from './local-job.ts'
 import { functionLabel } from './publication.ts'
 import type { Publication } from './publication.ts'
 import type { JobsDeps, JobsSettings } from './settings.ts'
@@ -16,12 +18,12 @@ export function createAdmission(
   settings: JobsSettings,
   deps: JobsDeps,
   tools: { execute: Execute; agentPid: number },
-): (publication: Publication, master: string) => Promise<Admission> {
+): (publication: Publication, key: JobKey, over?: Job['over']) => Promise<Admission> {
   const { log, ledger, intake } = deps
   const { execute, agentPid } = tools
 
   /** A routing that breaks down costs the named returners, never the return to the master. */
-  async function routeSafely(publication: Publication, master: string): Promise<Routing> {
+  async function routeSafely(publication: Publication, master: string | undefined): Promise<Routing> {
     try {
       return await intake.route(publication.returners, master)
     } catch (error) {
@@ -31,7 +33,7 @@ export function createAdmission(
     }
   }
 
-  async function prepare(publication: Publication, master: string): Promise<PreparedJob> {
+  async function prepare(publication: Publication, master: string | undefined): Promise<PreparedJob> {
     try {
       return await execute(publication, master)
     } catch (error) {
@@ -40,7 +42,7 @@ export function createAdmission(
   }
 
   /** The received row: durable before the job waits or runs. */
-  async function receive(publication: Publication, key: { master: string; jid: string }): Promise<'new' | 'seen' | 'volatile' | 'refused'> {
+  async function receive(publication: Publication, key: JobKey): Promise<'new' | 'seen' | 'volatile' | 'refused'> {
     try {
       return await ledger.receive({ ...key, fun: functionLabel(publication.fun), load: encode(publication.load) })
     } catch (error) {
@@ -50,19 +52,19 @@ export function createAdmission(
     }
   }
 
-  return async (publication, master) => {
-    const key = { master, jid: publication.jid }
+  return async (publication, key, over) => {
     const received = await receive(publication, key)
     if (received === 'seen') return 'seen'
     const job: Job = {
       key,
       publication,
-      routing: await routeSafely(publication, master),
-      prepared: await prepare(publication, master),
+      routing: await routeSafely(publication, returnsTo(key)),
+      prepared: await prepare(publication, returnsTo(key)),
       controller: new AbortController(),
       stored: received === 'new',
       state: 'waiting',
       pid: agentPid,
+      ...(over === undefined ? {} : { over }),
     }
     return { job, refused: received === 'refused' }
   }

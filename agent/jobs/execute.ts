@@ -17,7 +17,7 @@ import { openJobProcess } from './job-process.ts'
 import type { JobProcess } from './job-process.ts'
 import type { ProcessRunner } from './process-runner.ts'
 import type { Publication } from './publication.ts'
-import { blackoutText, failed, joinOutcomes, missingFunction, succeeded, threw } from './result.ts'
+import { blackoutText, failed, genericFailure, joinOutcomes, missingFunction, scheduledFailure, succeeded, threw } from './result.ts'
 import type { Outcome } from './result.ts'
 
 export interface ExecuteSettings {
@@ -93,16 +93,19 @@ function isIsolated(lookup: Found): boolean {
 
 async function runOne(settings: ExecuteSettings, fun: string, lookup: Lookup, arg: Value[], frame: Frame): Promise<Outcome> {
   const doc = lookup.found ? lookup.description.doc : ''
+  const { load, schedule } = frame.publication
+  const scheduled = schedule !== undefined
+  const retcode = scheduled ? scheduledFailure : genericFailure
   try {
-    if (isBlackedOut(settings, fun)) return failed(blackoutText(fun))
+    if (isBlackedOut(settings, fun)) return failed(blackoutText(fun), retcode)
     checkExecutors(frame.publication.executors ?? get(settings.options, 'module_executors'))
-    if (!lookup.found) return missingFunction(fun, lookup.text, await docsWithPrefix(settings.registry, fun))
-    const call = parseArguments(arg, lookup.description, frame.publication.load)
-    const result = await invoke(settings, fun, lookup, { call, pub: frame.publication.load }, frame)
+    if (!lookup.found) return missingFunction(fun, lookup.text, scheduled ? {} : await docsWithPrefix(settings.registry, fun), retcode)
+    const call = parseArguments(arg, lookup.description, load, { verbatim: scheduled })
+    const result = await invoke(settings, fun, lookup, { call, pub: load }, frame)
     return succeeded(result, frame.retcode.value, lookup.description.outputter)
   } catch (error) {
     frame.signal.throwIfAborted()
-    return threw(fun, doc, error)
+    return threw(fun, doc, error, retcode)
   }
 }
 

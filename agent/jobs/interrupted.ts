@@ -3,6 +3,7 @@ import { errorText } from '../modules/error-text.ts'
 import { decode } from '../wire/msgpack.ts'
 import type { ProcessMark, UnfinishedJob } from '../outbox/port.ts'
 import type { ValueObject } from '../wire/value.ts'
+import { returnsTo } from './local-job.ts'
 import type { ProcessRunner } from './process-runner.ts'
 import { endProcesses, groupMembers } from './processes.ts'
 import type { ProcessInfo } from './processes.ts'
@@ -95,7 +96,7 @@ export async function reportInterrupted(settings: JobsSettings, deps: JobsDeps):
   for await (const { job, publication, text } of settleInterrupted({ unfinished, runner, clock, killGraceMs, survivors })) {
     log.warn({ jid: job.jid, state: job.state }, 'a job of the last life was interrupted')
     try {
-      const routing = await intake.route(publication.returners, job.master)
+      const routing = await intake.route(publication.returners, returnsTo(job))
       const ret = jobReturn(publication, settings.minionId, failed(text), routing.errors)
       await intake.accept(ret, routing, { master: job.master, jid: job.jid })
     } catch (error) {

@@ -5,12 +5,15 @@
 import { isTargeted } from '../matchers/match.ts'
 import { errorText } from '../modules/error-text.ts'
 import type { AgentServices } from '../modules/services.ts'
+import { createJidSource } from '../wire/jid.ts'
 import type { JobReturn } from '../wire/job-return.ts'
 import type { Value } from '../wire/value.ts'
 import { createAdmission } from './admission.ts'
 import { createControl } from './control.ts'
 import { createExecute } from './execute.ts'
 import { reportInterrupted } from './interrupted.ts'
+import { localLoad, NO_MASTER } from './local-job.ts'
+import type { LocalJob, StartedJob } from './local-job.ts'
 import { createPerformer } from './perform.ts'
 import { JobEndedError } from './process-runner.ts'
 import { parsePublication } from './publication.ts'
@@ -25,11 +28,20 @@ export interface Jobs {
   /** Takes a decrypted publication of a master (by its key's fingerprint). Resolves when the job has its place or its answer; never rejects. */
   handle(load: unknown, master: string): Promise<void>
   /**
-   * Runs a job that no master asked for (`brine call`, a schedule) beside the limit, and gives its return without storing it.
+   * Runs a job that no master asked for beside the limit, and gives its return without storing it.
    *
    * @throws Error when the load is no publication.
    */
   runLocal(load: Value, signal?: AbortSignal): Promise<JobReturn>
+  /**
+   * Takes a job that no master asked for (a schedule's) the way of a publication: it gets a jid, a received and a started row,
+   * waits for its place, and its one return goes into the outbox, also after a crash; with the destinations of `ret` and those
+   * that are always on. `master`: the fingerprint of the master that gets the return too; undefined for none. Resolves when the
+   * received row is durable and the job has its place.
+   *
+   * @throws Error when it is no job, or the agent stops.
+   */
+  startLocal(job: LocalJob, master: string | undefined): Promise<StartedJob>
   /** Gives every job of the agent's last life its one return. Call before anything is received. Resolves with their number. */
   reportInterrupted(): Promise<number>
   counts(): { running: number; waiting: number }
@@ -51,8 +63,10 @@ export function createJobs(settings: JobsSettings, deps: JobsDeps, agentPid: num
   /** Publications between the received row and their place in the table. */
   const admitting = new Set<string>()
   /** Everything under way, for `stop`. */
-  const underWay = new Set<Promise<void>>()
+  const underWay = new Set<Promise<unknown>>()
   const { run, finish } = createPerformer(settings, deps, table)
+  // Minions whose clocks strike at once must not choose the same jid, hence the random microseconds.
+  const nextJid = createJidSource(() => Math.floor(clock.now()) * 1000 + clock.random() * 1000)
   /** Slots taken. Small urgent jobs take none. */
   let slots = 0
   let stopping: { hurry: () => void; done: Promise<void> } | undefined
@@ -79,7 +93,7 @@ export function createJobs(settings: JobsSettings, deps: JobsDeps, agentPid: num
 
   const admission = createAdmission(settings, deps, { execute, agentPid })
 
-  function track(work: Promise<void>): void {
+  function track(work: Promise<unknown>): void {
     const tracked = work.catch((error: unknown) => log.error({ error: errorText(error) }, 'a job could not be handled'))
     underWay.add(tracked)
     void tracked.then(() => underWay.delete(tracked))
@@ -91,12 +105,27 @@ export function createJobs(settings: JobsSettings, deps: JobsDeps, agentPid: num
     if (table.has(key) || admitting.has(name)) return deps.wake(publication.jid, master)
     admitting.add(name)
     try {
-      const admitted = await admission(publication, master)
+      const admitted = await admission(publication, key)
       if (admitted === 'seen') return deps.wake(publication.jid, master)
       table.enter(admitted.job)
       place(admitted.job, admitted.refused)
     } finally {
       admitting.delete(name)
+    }
+  }
+
+  async function admitLocal(local: LocalJob, master: string): Promise<StartedJob> {
+    for (;;) {
+      const jid = nextJid()
+      const publication = parsePublication(localLoad(local, jid, settings.minionId))
+      if ('reason' in publication) throw new Error(`not a job: ${publication.reason}`)
+      const { promise: over, resolve } = Promise.withResolvers<JobReturn | undefined>()
+      const admitted = await admission(publication, { master, jid }, resolve)
+      // The clock went back to where it had been: this jid is taken.
+      if (admitted === 'seen') continue
+      table.enter(admitted.job)
+      place(admitted.job, admitted.refused)
+      return { jid, over }
     }
   }
 
@@ -163,6 +192,12 @@ export function createJobs(settings: JobsSettings, deps: JobsDeps, agentPid: num
       const job = { publication, prepared, signal: signal ?? new AbortController().signal, process: undefined }
       const result = await runToEnd(job, { runner, clock, killGraceMs: settings.killGraceMs })
       return jobReturn(publication, settings.minionId, result, {})
+    },
+    async startLocal(job, master) {
+      if (stopping !== undefined) throw new Error('the agent stops and takes no more jobs')
+      const started = admitLocal(job, master ?? NO_MASTER)
+      track(started)
+      return started
     },
     reportInterrupted: () => reportInterrupted(settings, deps),
     counts: () => ({ running: table.count('running'), waiting: queue.length }),

@@ -65,22 +65,27 @@ export function createPerformer(settings: JobsSettings, deps: JobsDeps, table: J
   }
 
   async function finish(job: Job, result: JobResult): Promise<void> {
+    let accepted: JobReturn | undefined
     table.moveTo(job, 'returning')
     try {
-      await hand(jobReturn(job.publication, settings.minionId, result, job.routing.errors), job)
+      accepted = await hand(jobReturn(job.publication, settings.minionId, result, job.routing.errors), job)
     } finally {
       table.leave(job)
+      job.over?.(accepted)
     }
   }
 
   /** A result that cannot be stored as it is (too large, not encodable) still gives a return that says so. */
-  async function hand(ret: JobReturn, job: Job): Promise<void> {
+  async function hand(ret: JobReturn, job: Job): Promise<JobReturn> {
     try {
       await intake.accept(ret, job.routing, job.key)
+      return ret
     } catch (error) {
       log.error({ jid: job.key.jid, error: errorText(error) }, 'a return could not be accepted')
       const result = failed(`The function ended, but its return could not be accepted: ${errorText(error)}`)
-      await intake.accept(jobReturn(job.publication, settings.minionId, result, job.routing.errors), job.routing, job.key)
+      const instead = jobReturn(job.publication, settings.minionId, result, job.routing.errors)
+      await intake.accept(instead, job.routing, job.key)
+      return instead
     }
   }
 

@@ -15,6 +15,8 @@ export interface Publication {
   user?: string
   masterId?: string
   metadata?: ValueObject
+  /** The name of the schedule's item that started it. */
+  schedule?: string
   /** `module_executors`; absent when the publication has none. */
   executors?: Value
   /** The whole publication, for `__pub_*` and for `saltutil.running`. */
@@ -45,7 +47,7 @@ export function parsePublication(load: unknown): Publication | { reason: string 
   if (fun === undefined) return { reason: 'fun is missing or malformed' }
   const tgt = get(load, 'tgt')
   if (tgt === undefined) return { reason: 'tgt is missing' }
-  const { user, masterId, metadata, executors } = optionalFields(load)
+  const { user, masterId, metadata, schedule, executors } = optionalFields(load)
   return {
     jid,
     fun,
@@ -55,6 +57,7 @@ export function parsePublication(load: unknown): Publication | { reason: string 
     ...(user === undefined ? {} : { user }),
     ...(masterId === undefined ? {} : { masterId }),
     ...(metadata === undefined ? {} : { metadata }),
+    ...(schedule === undefined ? {} : { schedule }),
     ...(executors === undefined ? {} : { executors }),
     load,
   }
@@ -99,6 +102,7 @@ interface OptionalFields {
   user: string | undefined
   masterId: string | undefined
   metadata: ValueObject | undefined
+  schedule: string | undefined
   executors: Value | undefined
 }
 
@@ -106,10 +110,12 @@ function optionalFields(load: ValueObject): OptionalFields {
   const user = get(load, 'user')
   const masterId = get(load, 'master_id')
   const metadata = get(load, 'metadata')
+  const schedule = get(load, 'schedule')
   return {
     user: typeof user === 'string' ? user : undefined,
     masterId: typeof masterId === 'string' ? masterId : undefined,
     metadata: isMap(metadata) ? (metadata as ValueObject) : undefined,
+    schedule: typeof schedule === 'string' ? schedule : undefined,
     executors: get(load, 'module_executors'),
   }
 }

@@ -5,6 +5,7 @@ import type { Value, ValueObject } from '../wire/value.ts'
 import { isTruthy } from '../matchers/python-text.ts'
 import { MODULE_ERROR_CODES } from '../modules/contract.ts'
 import { errorCode, errorStack, errorText } from '../modules/error-text.ts'
+import { withoutMark } from './arguments.ts'
 import { functionLabel } from './publication.ts'
 import type { Publication } from './publication.ts'
 
@@ -16,7 +17,9 @@ export interface Outcome {
   out?: string
 }
 
-const genericFailure = 1
+export const genericFailure = 1
+/** The retcode of a scheduled function that threw or is not there (utils/schedule.py, handle_func). */
+export const scheduledFailure = 254
 const failureOutputter = 'nested'
 
 /** A function that returned. Its retcode is what it set, or 1 when its result is a map with a false `result` or `success`. */
@@ -36,8 +39,8 @@ export function failed(text: Value, retcode: number = genericFailure): Outcome {
 }
 
 /** A function that threw: the text depends on the kind of error. */
-export function threw(fun: string, doc: string, error: unknown): Outcome {
-  return failed(errorReport(fun, doc, error))
+export function threw(fun: string, doc: string, error: unknown, retcode: number = genericFailure): Outcome {
+  return failed(errorReport(fun, doc, error), retcode)
 }
 
 function errorReport(fun: string, doc: string, error: unknown): string {
@@ -56,9 +59,9 @@ function errorReport(fun: string, doc: string, error: unknown): string {
 }
 
 /** A function that is not there. When others start with the same text (`docs`: full name → documentation), they are shown with it. */
-export function missingFunction(fun: string, text: string, docs: ValueObject): Outcome {
-  if (Object.keys(docs).length === 0) return failed(text)
-  return failed(Object.assign(Object.create(null) as ValueObject, docs, { [fun]: text }))
+export function missingFunction(fun: string, text: string, docs: ValueObject, retcode: number = genericFailure): Outcome {
+  if (Object.keys(docs).length === 0) return failed(text, retcode)
+  return failed(Object.assign(Object.create(null) as ValueObject, docs, { [fun]: text }), retcode)
 }
 
 export const refusedText = 'The job was not run: the store of returns cannot be written, and on_store_failure is refuse.'
@@ -96,7 +99,7 @@ export function jobReturn(
   outcome: Pick<JobReturn, 'success' | 'return' | 'retcode' | 'out'>,
   errors: Readonly<Record<string, string>>,
 ): JobReturn {
-  const { user, masterId, metadata } = publication
+  const { user, masterId, metadata, schedule } = publication
   return Object.freeze({
     success: outcome.success,
     return: outcome.return,
@@ -105,10 +108,11 @@ export function jobReturn(
     jid: publication.jid,
     id: minionId,
     fun: publication.fun,
-    fun_args: publication.arg,
+    fun_args: schedule === undefined ? publication.arg : publication.arg.map(withoutMark),
     ...(user === undefined ? {} : { user }),
     ...(masterId === undefined ? {} : { master_id: masterId }),
     ...(metadata === undefined ? {} : { metadata }),
+    ...(schedule === undefined ? {} : { schedule }),
     ...(Object.keys(errors).length === 0 ? {} : { returner_errors: { ...errors } }),
   })
 }

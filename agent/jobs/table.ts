@@ -9,6 +9,7 @@
  */
 import type { Routing } from '../delivery/port.ts'
 import type { JobKey } from '../outbox/port.ts'
+import type { JobReturn } from '../wire/job-return.ts'
 import type { ValueObject } from '../wire/value.ts'
 import type { PreparedJob } from './execute.ts'
 import type { Publication } from './publication.ts'
@@ -26,6 +27,8 @@ export interface Job {
   readonly state: JobState
   /** The process it runs in; the agent's when it has none. */
   readonly pid: number
+  /** Told once when the job is over: its accepted return, or undefined when none could be accepted. */
+  readonly over?: (ret: JobReturn | undefined) => void
 }
 
 export interface JobTable {

@@ -71,7 +71,7 @@ export interface HarnessOptions {
   services?: Partial<OuterServices>
   outputLimitBytes?: number
   ledger?: Partial<JobLedger>
-  route?: (request: ReturnerRequest) => Routing
+  route?: (request: ReturnerRequest, master: string | undefined) => Routing
   accept?: (ret: JobReturn) => Promise<void>
 }
 
@@ -114,7 +114,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
       log,
       ledger,
       intake: {
-        route: async (request) => options.route?.(request) ?? { destinations: [], errors: {} },
+        route: async (request, to) => options.route?.(request, to) ?? { destinations: [], errors: {} },
         async accept(ret, routing, job) {
           await options.accept?.(ret)
           encode(ret)

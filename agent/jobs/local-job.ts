@@ -1,0 +1,33 @@
+import type { JobKey } from '../outbox/port.ts'
+import type { JobReturn } from '../wire/job-return.ts'
+import type { Value, ValueObject } from '../wire/value.ts'
+
+/** A job that no master asked for, in the words of a publication. */
+export interface LocalJob {
+  fun: string
+  /** As in a publication: keywords in a map with `__kwarg__: true`. */
+  arg: Value[]
+  /** The rest of a publication, as far as it is wanted: `ret`, `ret_config`, `ret_kwargs`, `metadata`, `user`, `schedule` … */
+  more?: ValueObject
+}
+
+/** A local job that has its received row. */
+export interface StartedJob {
+  jid: string
+  /** Resolves when it is over: with its accepted return, or undefined when none could be accepted (which is logged). */
+  over: Promise<JobReturn | undefined>
+}
+
+/** In place of a master's fingerprint in the key of a job whose return goes to no master. */
+export const NO_MASTER = 'local'
+
+/** The master that gets the return of a job with this key: who asked for it, or whom a local job was given. */
+export function returnsTo(key: Pick<JobKey, 'master'>): string | undefined {
+  return key.master === NO_MASTER ? undefined : key.master
+}
+
+/** The publication that stands for a local job. */
+export function localLoad(job: LocalJob, jid: string, minionId: string): ValueObject {
+  const load = Object.create(null) as ValueObject
+  return Object.assign(load, job.more, { fun: job.fun, arg: job.arg, tgt: minionId, tgt_type: 'glob', jid })
+}
