@@ -4,11 +4,10 @@ import { dirname, join } from 'node:path'
 import type { LoadedConfig } from '../config/load.ts'
 import type { MinionConfig } from '../config/schema.ts'
 import type { DeliverySettings } from './delivery/delivery.ts'
-import type { GrainsSettings } from './grains/grains.ts'
+import type { HostSettings } from './grains/host.ts'
 import { JOB_DEFAULTS, type JobsSettings } from './jobs/settings.ts'
 import type { LinkSettings } from './link/link.ts'
 import { DEFAULT_TIMING } from './link/timing.ts'
-import type { Logger } from './log.ts'
 import { hostDefaults, type ReturnerHostSettings } from './returner-host/host.ts'
 import type { WsSettings } from './transport/ws.ts'
 import type { ValueObject } from './wire/value.ts'
@@ -127,19 +126,16 @@ function readable(value: unknown, path: string[], sources: LoadedConfig['sources
 const SALT_VERSION = '3007.8'
 
 /** The host as it is. */
-export function grainsSettings(config: MinionConfig, brineVersion: string, log: Logger): GrainsSettings {
+export function hostGrainsSettings(config: MinionConfig, brineVersion: string): HostSettings {
   return {
     id: config.id,
     master: config.master[0] ?? '',
-    configDir: config.conf_dir,
-    configured: config.grains as ValueObject,
     saltVersion: SALT_VERSION,
     brineVersion,
     root: '/',
     path: process.env['PATH'] ?? '',
     pid: process.pid,
     host: os,
-    log,
   }
 }
 

@@ -6,14 +6,14 @@ import { controlSocketPath } from './control/protocol.ts'
 import { createControlServer } from './control/server.ts'
 import { createDelivery, type Delivery } from './delivery/delivery.ts'
 import { createAlarmTeller } from './events/alarm-teller.ts'
-import { createGrains } from './grains/grains.ts'
 import type { Jobs } from './jobs/jobs.ts'
 import type { Link } from './link/port.ts'
 import type { Logger } from './log.ts'
+import { createMinionGrains } from './minion-grains.ts'
 import { createMinionJobs } from './minion-jobs.ts'
 import { createLinks, joinLink, linkWithKey } from './minion-links.ts'
-import { deliverySettings, grainsSettings, hostSettings } from './minion-settings.ts'
-import { packageVersion, statusOf } from './minion-status.ts'
+import { deliverySettings, hostSettings } from './minion-settings.ts'
+import { statusOf } from './minion-status.ts'
 import { openOutbox } from './outbox/outbox.ts'
 import { outboxSettingsOf } from './outbox-settings.ts'
 import type { Outbox } from './outbox/port.ts'
@@ -93,8 +93,8 @@ async function compose(
   const opened = await openOutbox(outboxSettingsOf(config), { clock, log: log.child({ part: 'outbox' }) })
   releases.push(() => opened.close())
   const outbox = parts.wrapOutbox?.(opened) ?? opened
-  const grains = createGrains(grainsSettings(config, packageVersion(), log))
-  await grains.refresh()
+  const grains = createMinionGrains(config, clock, log.child({ part: 'grains' }))
+  await grains.refresh({ quick: true })
   const links = await createLinks(loaded, log, clock, grains, parts.wrapLink)
   const linkFor = (fingerprint: string | undefined): Link | undefined => linkWithKey(links, fingerprint)
 

@@ -1,168 +1,67 @@
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import type { networkInterfaces } from 'node:os'
+/**
+ * The facts about this host: sources in an order, later ones win, as in Salt (loader/__init__.py, grains): the host itself, a site's
+ * own, the file `grains` beside the configuration, then `grains:` of the configuration.
+ */
+import type { Clock } from '../clock.ts'
 import type { Logger } from '../log.ts'
-import { parseYaml } from '../../config/yaml.ts'
-import { isObject } from '../wire/value.ts'
 import type { ValueObject } from '../wire/value.ts'
-import { osGrains } from './os-release.ts'
-import { fromYaml } from './from-yaml.ts'
-
-/** What the operating system tells: the functions of node:os that are asked, so that a test can be another host. */
-export interface HostFacts {
-  hostname(): string
-  type(): string
-  release(): string
-  version(): string
-  arch(): string
-  cpus(): { model: string }[]
-  totalmem(): number
-  networkInterfaces: typeof networkInterfaces
-}
+import type { GrainSource } from './source.ts'
 
 export interface GrainsSettings {
-  id: string
-  /** The master's name as it is configured. */
-  master: string
-  configDir: string
-  /** `grains:` of the configuration. */
-  configured: ValueObject
-  /** Salt's version whose protocol is spoken, `3007.8`; and Brine's own. */
-  saltVersion: string
-  brineVersion: string
-  /** Where the host's files are: `/`, or a fixture. */
-  root: string
-  /** Brine's own: PATH, pid. */
-  path: string
-  pid: number
-  host: HostFacts
-  log: Logger
+  /** The last one wins. */
+  sources: readonly GrainSource[]
+  /** Longest time one source may take, milliseconds. */
+  timeoutMs: number
 }
 
 export interface Grains {
   /** The grains of the last refresh; {} before the first. */
   current(): ValueObject
-  /** Collects them again. */
-  refresh(): Promise<ValueObject>
+  /**
+   * Collects them again; calls wait for each other. `quick`: slow sources are not asked and give what they gave last. Never rejects.
+   */
+  refresh(options?: { quick?: boolean }): Promise<ValueObject>
 }
 
-/** Salt's names for what Node calls the processor. */
-const architectures: Readonly<Record<string, string>> = { x64: 'x86_64', arm64: 'aarch64', ia32: 'i686', arm: 'armv7l', ppc64: 'ppc64le' }
-
-/**
- * The facts about this host. Later sources win, as in Salt: the host itself, the file `grains` in the configuration
- * directory, then `grains:` of the configuration.
- */
-export function createGrains(settings: GrainsSettings): Grains {
+/** Grains that are empty until the first refresh. */
+export function createGrains(settings: GrainsSettings, clock: Clock, log: Logger): Grains {
   let grains: ValueObject = {}
+  let last: Promise<unknown> = Promise.resolve()
+  const given = new Map<GrainSource, ValueObject>()
+
+  async function collect(source: GrainSource, known: ValueObject): Promise<ValueObject> {
+    const end = new AbortController()
+    const cancel = clock.timer(settings.timeoutMs, () => end.abort(new Error(`no answer after ${settings.timeoutMs / 1000} s`)))
+    const ended = new Promise<never>((_, reject) => {
+      end.signal.addEventListener('abort', () => reject(end.signal.reason as Error))
+    })
+    try {
+      return await Promise.race([source.collect(known, end.signal), ended])
+    } catch (error) {
+      log.warn({ source: source.name, err: error }, 'a source of grains failed')
+      return {}
+    } finally {
+      cancel()
+    }
+  }
+
+  async function refresh(quick: boolean): Promise<ValueObject> {
+    const found: ValueObject = {}
+    for (const source of settings.sources) {
+      const now = quick && source.slow === true ? (given.get(source) ?? {}) : await collect(source, found)
+      given.set(source, now)
+      Object.assign(found, now)
+    }
+    grains = found
+    return grains
+  }
+
   return {
     current: () => grains,
-    async refresh() {
-      grains = { ...(await collect(settings)), ...(await fileGrains(settings)), ...settings.configured }
-      return grains
+    refresh(options = {}) {
+      const next = last.then(() => refresh(options.quick === true))
+      last = next
+      return next
     },
-  }
-}
-
-async function collect(settings: GrainsSettings): Promise<ValueObject> {
-  const { host, root } = settings
-  const fqdn = await fullName(settings)
-  const nodename = host.hostname()
-  const cpus = host.cpus()
-  const osRelease = (await readText(root, 'etc/os-release')) ?? (await readText(root, 'usr/lib/os-release'))
-  const dot = fqdn.indexOf('.')
-  return {
-    id: settings.id,
-    host: nodename.split('.')[0] ?? nodename,
-    localhost: nodename,
-    nodename,
-    fqdn,
-    domain: dot < 0 ? '' : fqdn.slice(dot + 1),
-    kernel: host.type(),
-    kernelrelease: host.release(),
-    kernelversion: host.version(),
-    ...(osGrains(osRelease) as unknown as ValueObject),
-    cpuarch: architectures[host.arch()] ?? host.arch(),
-    cpu_model: cpus[0]?.model ?? 'Unknown',
-    num_cpus: cpus.length,
-    mem_total: Math.floor(host.totalmem() / 1024 / 1024),
-    ...addresses(host),
-    machine_id: ((await readText(root, 'etc/machine-id')) ?? (await readText(root, 'var/lib/dbus/machine-id')) ?? '').trim(),
-    virtual: await virtual(root),
-    master: settings.master,
-    path: settings.path,
-    systempath: settings.path.split(':'),
-    pid: settings.pid,
-    saltversion: settings.saltVersion,
-    saltversioninfo: settings.saltVersion.split('.').map(Number),
-    brineversion: settings.brineVersion,
-  }
-}
-
-/** The name with its domain, from /etc/hosts (no name server is asked: it may be what is down); else the host's name. */
-async function fullName({ host, root }: GrainsSettings): Promise<string> {
-  const name = host.hostname()
-  if (name.includes('.')) return name
-  for (const line of ((await readText(root, 'etc/hosts')) ?? '').split('\n')) {
-    const [, ...names] = (line.split('#')[0] ?? '').trim().split(/\s+/)
-    const full = names.find((candidate) => candidate.startsWith(`${name}.`))
-    if (names.includes(name) && full !== undefined) return full
-  }
-  return name
-}
-
-function addresses(host: HostFacts): ValueObject {
-  const byInterface: [string, string[], string, string[], string[]][] = []
-  for (const [name, entries = []] of Object.entries(host.networkInterfaces())) {
-    const of = (family: string) => entries.filter((entry) => entry.family === family).map((entry) => entry.address)
-    byInterface.push([name, entries.map((entry) => entry.address), entries[0]?.mac ?? '', of('IPv4'), of('IPv6')])
-  }
-  return {
-    ipv4: byInterface.flatMap(([, , , v4]) => v4).toSorted(),
-    ipv6: byInterface.flatMap(([, , , , v6]) => v6).toSorted(),
-    ip_interfaces: Object.fromEntries(byInterface.map(([name, all]) => [name, all])),
-    ip4_interfaces: Object.fromEntries(byInterface.map(([name, , , v4]) => [name, v4])),
-    ip6_interfaces: Object.fromEntries(byInterface.map(([name, , , , v6]) => [name, v6])),
-    hwaddr_interfaces: Object.fromEntries(byInterface.map(([name, , mac]) => [name, mac])),
-  }
-}
-
-/** What can be told from files alone: a container, a few hypervisors, else `physical`. */
-async function virtual(root: string): Promise<string> {
-  if ((await readText(root, '.dockerenv')) !== undefined || (await readText(root, 'run/.containerenv')) !== undefined) return 'container'
-  const product = (await readText(root, 'sys/class/dmi/id/product_name')) ?? ''
-  const vendor = (await readText(root, 'sys/class/dmi/id/sys_vendor')) ?? ''
-  if (/VirtualBox/.test(product)) return 'VirtualBox'
-  if (/VMware/.test(product)) return 'VMware'
-  if (/KVM|QEMU|Standard PC/.test(`${product} ${vendor}`)) return 'kvm'
-  if (/Virtual Machine/.test(product) && /Microsoft/.test(vendor)) return 'HyperV'
-  if (/Xen/.test(`${product} ${vendor}`)) return 'xen'
-  if (/Amazon EC2/.test(vendor)) return 'Nitro'
-  if (/Google/.test(vendor)) return 'gce'
-  return 'physical'
-}
-
-/** The grains file; one that cannot be read gives nothing, and is said. */
-async function fileGrains({ configDir, log }: GrainsSettings): Promise<ValueObject> {
-  const file = join(configDir, 'grains')
-  const text = await readText(configDir, 'grains')
-  if (text === undefined) return {}
-  const parsed = parseYaml(text)
-  if (!parsed.ok) {
-    const faults = parsed.faults.map(({ line, column, what }) => `${file}:${line}:${column}: ${what}`)
-    log.warn({ file, error: faults.join('\n') }, 'the grains file cannot be read')
-    return {}
-  }
-  const value = fromYaml(parsed.yaml.value)
-  if (isObject(value)) return value
-  if (value !== null) log.warn({ file }, 'the grains file is not a map')
-  return {}
-}
-
-async function readText(root: string, path: string): Promise<string | undefined> {
-  try {
-    return await readFile(join(root, path), 'utf8')
-  } catch {
-    return undefined
   }
 }

@@ -3,8 +3,17 @@ import * as os from 'node:os'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { systemClock } from '../../../agent/clock.ts'
+import { configuredGrains, fileGrains } from '../../../agent/grains/fixed.ts'
 import { createGrains } from '../../../agent/grains/grains.ts'
-import type { GrainsSettings, HostFacts } from '../../../agent/grains/grains.ts'
+import type { Grains } from '../../../agent/grains/grains.ts'
+import { hostGrains } from '../../../agent/grains/host.ts'
+import type { HostFacts, HostSettings } from '../../../agent/grains/host.ts'
+import type { GrainSource } from '../../../agent/grains/source.ts'
+import type { Logger } from '../../../agent/log.ts'
+import type { ValueObject } from '../../../agent/wire/value.ts'
+import { createFakeClock } from '../../helpers/fake-clock.ts'
+import { until } from '../../helpers/until.ts'
 import { osGrains } from '../../../agent/grains/os-release.ts'
 import { silentLogger } from '../../../agent/log.ts'
 
@@ -38,21 +47,15 @@ const host: HostFacts = {
   }),
 }
 
-function settings(more: Partial<GrainsSettings> = {}): GrainsSettings {
-  return {
-    id: 'web1.example.com',
-    master: 'salt',
-    configDir: join(root, 'etc/brine'),
-    configured: {},
-    saltVersion: '3007.8',
-    brineVersion: '0.1.0',
-    root,
-    path: '/usr/bin:/bin',
-    pid: 42,
-    host,
-    log: silentLogger,
-    ...more,
-  }
+interface Given extends Partial<HostSettings> {
+  configured?: ValueObject
+  log?: Logger
+}
+
+function grainsOf({ configured = {}, log = silentLogger, ...more }: Given = {}): Grains {
+  const settings = { id: 'web1.example.com', master: 'salt', saltVersion: '3007.8', brineVersion: '0.1.0', root, path: '/usr/bin:/bin', pid: 42, host, ...more }
+  const sources = [hostGrains(settings), fileGrains(join(root, 'etc/brine'), log), configuredGrains(configured)]
+  return createGrains({ sources, timeoutMs: 10_000 }, systemClock, log)
 }
 
 describe('the operating system', () => {
@@ -89,7 +92,7 @@ describe('the grains', () => {
     write('etc/os-release', 'ID=debian\nNAME="Debian GNU/Linux"\nVERSION_ID="12"\n')
     write('etc/machine-id', '0123456789abcdef\n')
     write('etc/hosts', '127.0.0.1 localhost\n10.1.2.3 web1.example.com web1 # me\n')
-    const grains = createGrains(settings())
+    const grains = grainsOf()
     expect(grains.current()).toEqual({})
 
     await grains.refresh()
@@ -122,7 +125,7 @@ describe('the grains', () => {
 
   test('of the file and of the configuration win, in this order, and a refresh reads them again', async () => {
     write('etc/brine/grains', 'roles: [web, db]\nos: FromFile\nsince: 2026-01-02\nrack: 017\nn: 1\n')
-    const grains = createGrains(settings({ configured: { n: 2 } }))
+    const grains = grainsOf({ configured: { n: 2 } })
     expect(await grains.refresh()).toMatchObject({ roles: ['web', 'db'], os: 'FromFile', n: 2, since: '2026-01-02', rack: 17 })
 
     write('etc/brine/grains', 'roles: [cache]\n')
@@ -132,7 +135,7 @@ describe('the grains', () => {
   test('do without a file that is no map or no YAML, and say so', async () => {
     const warnings: object[] = []
     const log = { ...silentLogger, warn: (fields: object) => void warnings.push(fields) }
-    const grains = createGrains(settings({ log }))
+    const grains = grainsOf({ log })
 
     write('etc/brine/grains', '- a\n')
     await grains.refresh()
@@ -145,16 +148,54 @@ describe('the grains', () => {
 
   test('know a container and a hypervisor', async () => {
     write('sys/class/dmi/id/product_name', 'Standard PC (Q35 + ICH9, 2009)\n')
-    expect(await createGrains(settings()).refresh()).toMatchObject({ virtual: 'kvm' })
+    expect(await grainsOf().refresh()).toMatchObject({ virtual: 'kvm' })
 
     write('.dockerenv', '')
-    expect(await createGrains(settings()).refresh()).toMatchObject({ virtual: 'container' })
+    expect(await grainsOf().refresh()).toMatchObject({ virtual: 'container' })
   })
 
   test('can be had from this very host', async () => {
-    const grains = await createGrains(settings({ root: '/', host: os })).refresh()
+    const grains = await grainsOf({ root: '/', host: os }).refresh()
 
     expect(grains).toMatchObject({ kernel: 'Linux', num_cpus: os.cpus().length })
     expect(grains['ipv4']).toContain('127.0.0.1')
+  })
+})
+
+describe('sources', () => {
+  const fixed = (name: string, grains: ValueObject): GrainSource => ({ name, collect: () => grains })
+
+  test('see what those before gave; one that fails costs only itself', async () => {
+    const warnings: object[] = []
+    const log = { ...silentLogger, warn: (fields: object) => void warnings.push(fields) }
+    const broken: GrainSource = { name: 'broken', collect: () => Promise.reject(new Error('no')) }
+    const reader: GrainSource = { name: 'reader', collect: (known) => ({ seen: Object.keys(known) }) }
+    const grains = createGrains({ sources: [fixed('one', { a: 1 }), broken, reader, fixed('two', { b: 2 })], timeoutMs: 1000 }, systemClock, log)
+
+    expect(await grains.refresh()).toEqual({ a: 1, seen: ['a'], b: 2 })
+    expect(warnings).toMatchObject([{ source: 'broken' }])
+  })
+
+  test('that hang are left behind', async () => {
+    const clock = createFakeClock()
+    const signals: AbortSignal[] = []
+    const hanging: GrainSource = { name: 'hanging', collect: (_known, signal) => (signals.push(signal), new Promise(() => {})) }
+    const grains = createGrains({ sources: [hanging, fixed('one', { a: 1 })], timeoutMs: 1000 }, clock, silentLogger)
+    const refreshed = grains.refresh()
+    await until(() => signals.length === 1, 'the source is asked')
+    await clock.advance(1000)
+
+    expect(await refreshed).toEqual({ a: 1 })
+    expect(signals[0]?.aborted).toBe(true)
+  })
+
+  test('that are slow are left out of a quick refresh, which keeps what they gave', async () => {
+    let asked = 0
+    const slow: GrainSource = { name: 'slow', slow: true, collect: () => ({ asked: ++asked }) }
+    const grains = createGrains({ sources: [slow], timeoutMs: 1000 }, systemClock, silentLogger)
+
+    expect(await grains.refresh({ quick: true })).toEqual({})
+    expect(await grains.refresh()).toEqual({ asked: 1 })
+    expect(await grains.refresh({ quick: true })).toEqual({ asked: 1 })
   })
 })
