@@ -1,5 +1,6 @@
 /** The links to the configured masters, and what their events mean to the rest of the agent. */
 import type { LoadedConfig } from '../config/load.ts'
+import { isMasterless } from '../config/masterless.ts'
 import type { Clock } from './clock.ts'
 import type { Delivery } from './delivery/delivery.ts'
 import { announceOnConnect } from './events/announce.ts'
@@ -19,8 +20,8 @@ import type { ValueObject } from './wire/value.ts'
 /** One link per configured master, none when the minion runs without. */
 export async function createLinks(loaded: LoadedConfig, log: Logger, clock: Clock, grains: Grains, wrap: ((link: Link) => Link) | undefined): Promise<MasterLink[]> {
   const { config } = loaded
+  if (isMasterless(config)) return []
   const minion: MinionKey = await loadMinionKey({ pkiDir: config.pki_dir, keySize: config.keysize })
-  if (config.master_type === 'disable') return []
   const signing = readMasterSigningKey(config.pki_dir, config.master_sign_key_name)
   const keys = { minion, pinned: createPinnedMasterKey(config.pki_dir), ...(signing !== undefined && { masterSigningKey: signing }) }
   return config.master.map((master) => {

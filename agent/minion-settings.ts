@@ -2,6 +2,7 @@
 import * as os from 'node:os'
 import { dirname, join } from 'node:path'
 import type { LoadedConfig } from '../config/load.ts'
+import { isMasterless } from '../config/masterless.ts'
 import type { MinionConfig } from '../config/schema.ts'
 import type { DeliverySettings } from './delivery/delivery.ts'
 import type { HostSettings } from './grains/host.ts'
@@ -56,7 +57,7 @@ export function linkSettings(config: MinionConfig, autosignGrains: ValueObject):
 export function deliverySettings(config: MinionConfig): DeliverySettings {
   const { delivery } = config
   return {
-    masterless: config.master_type === 'disable',
+    masterless: isMasterless(config),
     alwaysOn: [...new Set([...config.ext_job_cache, ...config.return])],
     retry: { baseMs: delivery.backoff_base, capMs: delivery.backoff_cap, slowMs: delivery.operator_retry },
     drain: { perSecond: delivery.drain_rate, burst: delivery.drain_burst },

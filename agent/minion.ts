@@ -148,7 +148,7 @@ async function compose(
   const cancelStart = clock.timer(config.random_startup_delay * clock.random(), () => {
     for (const { link } of links) link.start()
   })
-  log.info({ id: config.id, masters: config.master }, 'The minion runs')
+  log.info({ id: config.id, masters: links.map(({ master }) => master) }, links.length === 0 ? 'The minion runs without a master' : 'The minion runs')
   return {
     hurry() {
       // The first call stops the intake if nothing did yet, the second ends what runs.

@@ -11,6 +11,8 @@ const masterOptions = {
     .prefault('salt')
     .describe('The master, host or host:port; a list connects to each of them'),
   master_type: oneOf('str', 'disable').default('str').describe('`disable` runs without a master'),
+  file_client: oneOf('remote', 'local').default('remote').describe('`local` runs without a master, too: no link, no pillar and files of one'),
+  use_master_when_local: flag().default(false).describe('With `file_client: local`: connect to the master all the same'),
   master_port: count(1, 65_535).default(4506).describe("The master's request port"),
   publish_port: count(1, 65_535).default(4505).describe("The master's publish port; the master's own word wins while this is the default"),
   transport: z

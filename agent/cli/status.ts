@@ -38,5 +38,5 @@ export function renderStatus(status: AgentStatus, now: number): string[] {
     { title: 'NEXT', align: 'right', value: (row) => (row.nextAttemptAt === null ? '-' : formatDuration(Math.max(0, row.nextAttemptAt - now))) },
     { title: 'ERROR', value: (row) => row.lastError ?? '', shrinks: true },
   ])
-  return [...lines, '', ...masters, '', ...(status.lanes.length === 0 ? ['no destination yet'] : lanes)]
+  return [...lines, '', ...(status.masters.length === 0 ? ['runs without a master'] : masters), '', ...(status.lanes.length === 0 ? ['no destination yet'] : lanes)]
 }

@@ -51,6 +51,18 @@ describe('brine minion', () => {
     expect(log()).toMatch(/"signal":"SIGTERM"/)
   })
 
+  test.each(['file_client: local', 'master_type: disable'])('with %s has no link, no key and no destination for a master', async (option) => {
+    writeFileSync(join(root, 'etc', 'brine', 'minion'), `master: 127.0.0.1:1\n${option}\nlog_level: info\n`)
+    const { log } = await startMinion()
+
+    const [json, shown] = await Promise.all([runBrine(['status', '--json', '--root-dir', root]), runBrine(['status', '--root-dir', root])])
+
+    expect(JSON.parse(json.stdout)).toMatchObject({ masters: [], lanes: [] })
+    expect(shown.stdout).toContain('\nruns without a master\n')
+    expect(log()).toContain('The minion runs without a master')
+    expect(readdirSync(join(root, 'etc', 'brine'))).not.toContain('pki')
+  })
+
   test('starts with faults of returners, and logs them as config check tells them', async () => {
     const file = join(root, 'etc', 'brine', 'minion')
     writeFileSync(file, 'master: 127.0.0.1:1\next_job_cache: nosuch\nhttp: {url: x, methd: PUT}\n')
