@@ -4,6 +4,7 @@
  */
 import { hostname } from 'node:os'
 import { z } from 'zod'
+import { fileServerOptions } from './file-server-options.ts'
 import { count, duration, flag, logLevel, oneOf, path, text, textList } from './option-types.ts'
 
 /** Every option of the master. Unknown top-level keys are legal in Salt and are passed over. */
@@ -34,7 +35,7 @@ export const masterSchema = z.object({
   max_minions: count(0).default(0).describe('Minions at most; 0 for no bound'),
   auth_events: flag().default(true).describe('An event for every authentication'),
   keysize: count(2048, 8192).default(2048).describe("Bits of a new master's key"),
-  hash_type: oneOf('sha256', 'sha384', 'sha512', 'sha224', 'sha1', 'md5').default('sha256').describe('For fingerprints'),
+  hash_type: oneOf('sha256', 'sha384', 'sha512', 'sha224', 'sha1', 'md5').default('sha256').describe('For fingerprints and files'),
   publish_session: seconds().prefault(86_400).describe('How long a session key is used'),
   request_server_ttl: seconds().prefault(0).describe('Age at which a request is refused; 0 for none'),
   rotate_aes_key: flag().default(true).describe('A new shared key when a key is deleted or refused'),
@@ -50,6 +51,10 @@ export const masterSchema = z.object({
     .prefault('sqlite3')
     .describe('The returner that keeps them (Salt: local_cache)'),
   ext_job_cache: text().prefault('').describe('Returners of every job, on the minions'),
+
+  ...fileServerOptions(1_048_576),
+  file_recv: flag().default(false).describe('Take files that minions push'),
+  file_recv_max_size: count(1, 1_048_576).default(100).describe('Megabytes of one pushed file'),
 })
 
 /** Options whose values are paths that `root_dir` moves. */

@@ -1,10 +1,12 @@
-/** What an accepted minion may ask, once its request is open: returns, events, pillar. Everything else gets {}. */
+/** What an accepted minion may ask, once its request is open: returns, events, pillar, files. Everything else gets {}. */
 import type { Clock } from '../agent/clock.ts'
+import type { FileServer } from '../agent/fileserver/file-server.ts'
 import type { Logger } from '../agent/log.ts'
 import { recordOf } from '../agent/wire/json.ts'
 import { encode } from '../agent/wire/msgpack.ts'
 import { type Value, type ValueObject, get, isObject } from '../agent/wire/value.ts'
 import type { EventBus } from './events.ts'
+import type { FileReceiver } from './fileserver/receive.ts'
 import type { JobCache } from './job-cache.ts'
 import type { MinionData } from './minion-data.ts'
 import type { Answer, CommandHandler } from './requests.ts'
@@ -16,13 +18,14 @@ export interface CommandPorts {
   jobCache: JobCache
   minionData: MinionData
   nextJid(): string
+  files: FileServer
+  receiveFile: FileReceiver
 }
 
 /** Tags that only the master itself may fire. Salt checks them in lists of events only; here both forms are. */
 const masterTags =
   /^salt\/(?:job\/[^/]*\/(?:publish|new|return|ret\/.*)|key(?:\/.*)?|auth|cloud\/.*|run\/.*|cluster\/.*|wheel\/.*\/(?:new|return|ret))$/
 
-const nothing: Answer = { kind: 'send', value: {} }
 const nil: Answer = { kind: 'send', value: null }
 
 /** Makes the command table. */
@@ -37,8 +40,10 @@ export function makeCommands(ports: CommandPorts): CommandHandler {
         return takeEvents(id, load)
       case '_pillar':
         return givePillar(id, load)
+      case '_file_recv':
+        return { kind: 'send', value: await ports.receiveFile(id, load) }
       default:
-        return nothing
+        return { kind: 'send', value: (await ports.files(load)) ?? {} }
     }
   }
 

@@ -1,6 +1,7 @@
 /** The master, put together: start() opens everything in order, stop() closes it in reverse. */
 import type { Clock } from '../agent/clock.ts'
 import type { Logger } from '../agent/log.ts'
+import { createFileServer } from '../agent/fileserver/file-server.ts'
 import { isTargeted } from '../agent/matchers/match.ts'
 import type { ValueObject } from '../agent/wire/value.ts'
 import { makeAuthenticator } from './auth.ts'
@@ -8,6 +9,7 @@ import { makeCommands } from './commands.ts'
 import { type EventBus, makeEventBus } from './events.ts'
 import type { Matches } from './expect.ts'
 import { openJobCache } from './job-cache.ts'
+import { makeFileReceiver } from './fileserver/receive.ts'
 import { makeJobs } from './jobs.ts'
 import { makeJidSource } from './jid.ts'
 import { type KeyChange, changeKey } from './key-changes.ts'
@@ -21,7 +23,7 @@ import { makePublisher } from './publisher.ts'
 import { makeRequestHandler } from './requests.ts'
 import { makePublishServer, makeRequestServer } from './server/ws.ts'
 import { openSessionKeys } from './sessions.ts'
-import { type MasterSettings, localSocketPath } from './settings.ts'
+import { type MasterSettings, fileServerSettings, localSocketPath } from './settings.ts'
 
 export interface Master {
   /** Listens; rejects with the first thing that cannot be opened, and then nothing is left open. */
@@ -78,7 +80,8 @@ export function createMaster(settings: MasterSettings, { log, clock }: { log: Lo
       () => ({ ...settings, publish_port: ports.publish }),
       { keys, masterKey, sessions, events, log, sharedKey: () => publisher.sharedKey() },
     )
-    const command = makeCommands({ clock, log, events, jobCache, minionData, nextJid })
+    const files = createFileServer(fileServerSettings(settings))
+    const command = makeCommands({ clock, log, events, jobCache, minionData, nextJid, files, receiveFile: makeFileReceiver(settings, log) })
     const handler = makeRequestHandler({
       clock, log, keys, masterKey, sessions, authenticate, command, requestServerTtl: settings.request_server_ttl,
     })

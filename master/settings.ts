@@ -1,5 +1,6 @@
 /** The master's configuration: `master` and `master.d/*.conf` of a directory, read and checked as the minion's is. */
 import { join } from 'node:path'
+import type { FileServerSettings } from '../agent/fileserver/settings.ts'
 import { findSource, mergeLayers, readLayers } from '../config/layers.ts'
 import { MASTER_PATH_OPTIONS, type MasterOptions, masterSchema } from '../config/master-schema.ts'
 import { ConfigError, type Problem, type Source } from '../config/problems.ts'
@@ -47,4 +48,17 @@ export function loadMasterSettings(directory: string, flags: Readonly<Record<str
 /** The path of the socket that local commands reach the master over. */
 export function localSocketPath(settings: { sock_dir: string }): string {
   return join(settings.sock_dir, 'master.sock')
+}
+
+/** The file server's part of the options. */
+export function fileServerSettings(settings: MasterOptions): FileServerSettings {
+  return {
+    roots: settings.file_roots,
+    ignoreGlob: settings.file_ignore_glob,
+    ignoreRegex: settings.file_ignore_regex,
+    bufferSize: settings.file_buffer_size,
+    hashType: settings.hash_type,
+    followSymlinks: settings.fileserver_followsymlinks,
+    ignoreSymlinks: settings.fileserver_ignoresymlinks,
+  }
 }

@@ -29,11 +29,20 @@ export class PatternError extends Error {
  * too long: it neither matches nor can be negated.
  */
 export function regexMatch(pattern: string, text: string): boolean | undefined {
+  return run(pattern, text, (flags) => flags)
+}
+
+/** Whether the pattern matches anywhere in the text (`re.search`). Undefined as of `regexMatch`. */
+export function regexSearch(pattern: string, text: string): boolean | undefined {
+  return run(pattern, text, (flags) => flags.replace('y', ''))
+}
+
+function run(pattern: string, text: string, flagsOf: (flags: string) => string): boolean | undefined {
   if (pattern.length > maxPatternLength || text.length > maxTextLength) return undefined
   try {
     const { source, flags } = translate(pattern)
     // Both texts enter the script as JSON: no part of them is code.
-    const code = `new RegExp(${JSON.stringify(source)}, ${JSON.stringify(flags)}).test(${JSON.stringify(text)})`
+    const code = `new RegExp(${JSON.stringify(source)}, ${JSON.stringify(flagsOf(flags))}).test(${JSON.stringify(text)})`
     return new Script(code).runInThisContext({ timeout: timeLimitMs }) === true
   } catch {
     return undefined

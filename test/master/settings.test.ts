@@ -59,14 +59,14 @@ describe("the master's settings", () => {
   })
 
   test('tell every problem with its place and what to do', () => {
-    write('auto_acept: True\nfile_roots: {base: [/srv]}\nsqlite3: {database: /x}\nsqlite3.database: /y\npki_dir: pki\nret_port: 70000\n')
+    write('auto_acept: True\ngitfs_remotes: {base: [/srv]}\nsqlite3: {database: /x}\nsqlite3.database: /y\npki_dir: pki\nret_port: 70000\n')
     write('transport: zeromq\nsqlite: {}\n', 'master.d/a.conf')
 
     expect(problems().toSorted()).toEqual([
       'master.d/a.conf:1:12: error: transport: "zeromq" only ws is supported; set `transport: ws` here and on the minions',
       'master.d/a.conf:2:1: warning: sqlite: unknown option',
       'master:1:1: warning: auto_acept: unknown option; did you mean auto_accept?',
-      "master:2:1: warning: file_roots: is an option of Salt's that has no effect here",
+      "master:2:1: warning: gitfs_remotes: is an option of Salt's that has no effect here",
       'master:5:10: error: pki_dir: "pki" must be an absolute path',
       'master:6:11: error: ret_port: 70000 must be at most 65535',
     ])

@@ -17,6 +17,8 @@ const MAY_KNOW: readonly [room: string, allowed: readonly string[]][] = [
   ['agent/outbox/', ['agent/clock.ts', 'agent/log.ts']],
   ['agent/delivery/', [...COMMON, 'agent/wire/', 'agent/outbox/port.ts', 'agent/link/port.ts']],
   ['agent/matchers/', ['agent/wire/']],
+  // Salt's file server: the embedded master serves it, and a minion with `file_client: local` asks it in its own process.
+  ['agent/fileserver/', ['agent/wire/', 'agent/matchers/']],
   // YAML is read in one way, for files, arguments and grains alike: config/ has it.
   ['agent/grains/', [...COMMON, 'agent/wire/', 'config/yaml.ts']],
   ['agent/modules/', [...COMMON, 'agent/wire/', 'agent/matchers/']],
@@ -44,7 +46,7 @@ const MAY_KNOW: readonly [room: string, allowed: readonly string[]][] = [
   ['returners/registry.ts', ['returners/']],
   // A returner; `returners/<name>/` itself is added below.
   ['returners/', ['returners/contract.ts', 'returners/lib/']],
-  ['master/', [...COMMON, 'agent/pino-log.ts', 'agent/wire/', 'agent/transport/', 'agent/matchers/', 'agent/outputters/', 'config/', 'returners/']],
+  ['master/', [...COMMON, 'agent/pino-log.ts', 'agent/wire/', 'agent/transport/', 'agent/matchers/', 'agent/fileserver/', 'agent/outputters/', 'config/', 'returners/']],
   ['bin/', ['agent/cli/', 'agent/entry-points.ts', 'master/cli/']],
   ['scripts/', ['agent/', 'bin/', 'config/', 'master/', 'returners/', 'test/']],
   ['test/', ['']],
