@@ -1,11 +1,12 @@
 /** What the local socket's requests do: publish and gather, look up jobs, watch events, change keys. */
 import type { Clock } from '../agent/clock.ts'
+import { isTimeJid } from '../agent/wire/jid.ts'
 import { decode, encode } from '../agent/wire/msgpack.ts'
 import { type Value, type ValueObject, get } from '../agent/wire/value.ts'
 import { errorText } from '../returners/lib/error-code.ts'
 import type { EventBus } from './events.ts'
 import { gather } from './gather.ts'
-import { isJid, jidToTime } from './jid.ts'
+import { jidToTime } from './jid.ts'
 import type { JobCache } from './job-cache.ts'
 import type { Jobs, NewJob } from './jobs.ts'
 import type { KeyChange } from './key-changes.ts'
@@ -62,7 +63,7 @@ export function makeLocalHandler(ports: LocalPorts): LocalHandler {
       reply({ type: 'published', jid: '', minions })
       return reply({ type: 'over' })
     }
-    if (request.jid !== undefined && !isJid(request.jid)) throw new Error(`not a job id: ${request.jid}`)
+    if (request.jid !== undefined && !isTimeJid(request.jid)) throw new Error(`not a job id: ${request.jid}`)
     const jid = request.jid ?? ports.nextJid()
     reply({ type: 'published', jid, minions })
     const stop = request.wait ? wait(request, jid, minions, reply) : undefined

@@ -14,3 +14,8 @@ function formatJid(microseconds: number): string {
   const iso = new Date(Math.floor(microseconds / 1000)).toISOString()
   return iso.replaceAll(/\D/g, '').slice(0, 17) + String(microseconds % 1000).padStart(3, '0')
 }
+
+/** True for 20 digits, with or without Salt's `_<pid>` behind them (`unique_jid`). */
+export function isTimeJid(value: string): boolean {
+  return /^\d{20}(?:_[0-9A-Za-z]{1,20})?$/.test(value)
+}

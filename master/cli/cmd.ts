@@ -3,12 +3,12 @@ import type { ArgumentsCamelCase, Argv, CommandModule, InferredOptionTypes } fro
 import { decode, encode } from '../../agent/wire/msgpack.ts'
 import { type Value, type ValueObject, isObject } from '../../agent/wire/value.ts'
 import { parseYaml } from '../../config/yaml.ts'
+import { typedArguments } from '../../config/typed-arguments.ts'
 import { yamlArgument } from '../../config/yaml-argument.ts'
 import { askMaster } from '../local-client.ts'
 import type { LocalReply, PublishRequest } from '../local.ts'
 import { outputterNames } from '../../agent/outputters/index.ts'
 import { localSocketPath } from '../settings.ts'
-import { parseArguments } from './arguments.ts'
 import { paletteOf, run, UsageError, settingsOf, withColours, withConfigDir } from './options.ts'
 import { EXIT, makeReturnPrinter } from './print-returns.ts'
 
@@ -121,7 +121,7 @@ function makeRequest(args: Args): PublishRequest {
   const functions = args.function.split(',')
   // What stands behind `--` is taken as it is.
   const words = [...args.arguments, ...args._.slice(1).map(String)]
-  const values: Record<string, Value> = { arg: functions.length > 1 ? splitArguments(words, functions.length) : parseArguments(words) }
+  const values: Record<string, Value> = { arg: functions.length > 1 ? splitArguments(words, functions.length) : typedArguments(words) }
   if (args.return_kwargs !== undefined) values['ret_kwargs'] = mapArgument('--return_kwargs', args.return_kwargs)
   if (args.metadata !== undefined) values['metadata'] = mapArgument('--metadata', args.metadata)
   return {
@@ -172,7 +172,7 @@ function splitArguments(words: string[], count: number): Value[] {
     else groups.at(-1)?.push(word)
   }
   while (groups.length < count) groups.push([])
-  return groups.slice(0, count).map(parseArguments)
+  return groups.slice(0, count).map(typedArguments)
 }
 
 function userName(): string {

@@ -6,7 +6,8 @@ import { formatProblem } from '../../config/problems.ts'
 import { refuseOtherUser } from '../../config/run-user.ts'
 import { createMaster } from '../master.ts'
 import type { MasterSettings } from '../settings.ts'
-import { mayColour, run, settingsOf, withConfigDir } from './options.ts'
+import { mayColour } from '../../agent/outputters/palette.ts'
+import { run, settingsOf, withConfigDir } from './options.ts'
 
 interface Args {
   configDir?: string
@@ -48,7 +49,7 @@ function openLog({ log_level: level, log_file: path, log_level_logfile: fileLeve
     format: 'auto',
     output: process.stderr.fd,
     isTerminal: process.stderr.isTTY,
-    colour: mayColour(process.stderr),
+    colour: mayColour(process.stderr, process.env),
     journal: process.env['JOURNAL_STREAM'] !== undefined,
     // Logging goes on without an output that fails; there is nowhere left to say so.
     onError: () => {},

@@ -1,7 +1,8 @@
 /** What the master's commands have in common: the configuration directory, colours, and how a failure is told. */
 import { resolve } from 'node:path'
 import type { Argv } from 'yargs'
-import { type Palette, coloured, plain } from '../../agent/outputters/nested.ts'
+import type { Palette } from '../../agent/outputters/nested.ts'
+import { choosePalette, mayColour } from '../../agent/outputters/palette.ts'
 import { type MasterSettings, loadMasterSettings } from '../settings.ts'
 
 export const defaultConfigDir = '/etc/brine'
@@ -28,15 +29,9 @@ export function settingsOf(args: { configDir?: string | undefined }, flags: Read
   return loadMasterSettings(resolve(args.configDir ?? process.env['BRINE_CONFIG_DIR'] ?? defaultConfigDir), flags)
 }
 
-/** True on a terminal, unless the environment says NO_COLOR (no-color.org: any text but the empty one). */
-export function mayColour(output: { isTTY?: boolean }, environment: Readonly<Record<string, string | undefined>> = process.env): boolean {
-  return output.isTTY === true && (environment['NO_COLOR'] ?? '') === ''
-}
-
 /** Colours as asked for, else where they may be. */
 export function paletteOf(args: { noColor?: boolean | undefined; forceColor?: boolean | undefined }): Palette {
-  if (args.forceColor) return coloured
-  return args.noColor || !mayColour(process.stdout) ? plain : coloured
+  return choosePalette(args, mayColour(process.stdout, process.env))
 }
 
 /** Runs a command: its number is the exit code. */

@@ -39,7 +39,7 @@ const MAY_KNOW: readonly [room: string, allowed: readonly string[]][] = [
   // What joins the rooms.
   ['agent/', ['agent/', 'config/']],
   // Typed arguments are values of the wire.
-  ['config/', ['agent/wire/value.ts']],
+  ['config/', ['agent/wire/value.ts', 'agent/wire/jid.ts']],
   ['returners/lib/', ['returners/contract.ts']],
   ['returners/contract.ts', ['returners/lib/']],
   ['returners/testing.ts', ['returners/contract.ts', 'returners/lib/']],

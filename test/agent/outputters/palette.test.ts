@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { mayColour } from '../../../master/cli/options.ts'
+import { mayColour } from '../../../agent/outputters/palette.ts'
 
 test.each([
   [true, {}, true],

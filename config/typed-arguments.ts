@@ -1,7 +1,7 @@
 /** Arguments of a function as they are typed on the command line: Salt's rules (utils/args.py), observed case by case. */
-import type { Value, ValueObject } from '../../agent/wire/value.ts'
-import { yamlArgument } from '../../config/yaml-argument.ts'
-import { isJid } from '../jid.ts'
+import type { Value, ValueObject } from '../agent/wire/value.ts'
+import { yamlArgument } from './yaml-argument.ts'
+import { isTimeJid } from '../agent/wire/jid.ts'
 
 const keywordArgument = /^([\p{L}_][\p{L}\p{N}_.-]*)=(?!=)(.*)$/u
 
@@ -9,7 +9,7 @@ const keywordArgument = /^([\p{L}_][\p{L}\p{N}_.-]*)=(?!=)(.*)$/u
  * The `arg` list of a publication: positional values, then one map with `__kwarg__: true` when there are `name=value`
  * arguments. Values are typed as YAML; an integer that looks like a job id stays text.
  */
-export function parseArguments(words: string[]): Value[] {
+export function typedArguments(words: string[]): Value[] {
   const positional: Value[] = []
   const keywords: ValueObject = Object.create(null) as ValueObject
   for (const word of words) {
@@ -22,5 +22,5 @@ export function parseArguments(words: string[]): Value[] {
 
 function keepJid(value: Value): Value {
   const text = typeof value === 'number' || typeof value === 'bigint' ? String(value) : ''
-  return isJid(text) ? text : value
+  return isTimeJid(text) ? text : value
 }
