@@ -55,6 +55,24 @@ export const masterSchema = z.object({
   ...fileServerOptions(1_048_576),
   file_recv: flag().default(false).describe('Take files that minions push'),
   file_recv_max_size: count(1, 1_048_576).default(100).describe('Megabytes of one pushed file'),
+
+  pillar_roots: z
+    .record(z.string(), z.array(path(), { error: 'expected a list of directories' }))
+    .default({ base: ['/srv/pillar'] })
+    .describe('Directories of the pillar: environment → list'),
+  state_top: text()
+    .transform((name) => name.replace(/^(?:salt:\/)?\/+/, ''))
+    .refine((name) => name !== '' && !name.split('/').includes('..'), { error: 'is not the name of a file in pillar_roots' })
+    .prefault('top.sls')
+    .describe('The top file of each environment'),
+  pillar_source_merging_strategy: oneOf('smart', 'recurse', 'overwrite', 'none').default('smart').describe('How pillar files are merged'),
+  pillar_merge_lists: flag().default(false).describe('Join lists of the same key'),
+  pillar_includes_override_sls: flag().default(false).describe('What is included counts more than the file that includes it'),
+  nodegroups: z.record(z.string(), z.union([z.string(), z.array(z.string())])).default({}).describe('Named targets'),
+  mine_get: z
+    .record(z.string(), z.array(z.string(), { error: 'expected a list of patterns' }))
+    .optional()
+    .describe('Who may read what of the mine: pattern of ids → patterns of functions; everyone everything when not set'),
 })
 
 /** Options whose values are paths that `root_dir` moves. */

@@ -1,6 +1,6 @@
 /** YAML as values of Salt's wire, which tell 1.0 from 1 and allow any key in a map. */
-import { type Node, isAlias, isMap, isScalar, isSeq, parseDocument } from 'yaml'
-import { Float, type Value, type ValueObject } from '../agent/wire/value.ts'
+import { type Node, isAlias, isMap as isMapNode, isScalar, isSeq, parseDocument } from 'yaml'
+import { Float, entries, isMap, type Value, type ValueObject } from '../agent/wire/value.ts'
 import { readPlain } from './yaml-scalars.ts'
 
 /** Aliases may unfold to at most this many values. */
@@ -38,9 +38,29 @@ function toValue(node: Node | null, seen: Reading): Value {
   if (isScalar(node)) return scalar(typeof node.value === 'string' ? node.value : '', node.type === 'PLAIN', tag)
   if (tag !== undefined && !['map', 'seq'].includes(tag)) throw new Error('unknown tag')
   if (isSeq(node)) return node.items.map((item) => toValue(item as Node | null, seen))
-  if (!isMap(node)) throw new Error('unknown kind of node')
-  const pairs = node.items.map(({ key, value }): [Value, Value] => [toValue(key as Node | null, seen), toValue(value as Node | null, seen)])
-  return mapOf(pairs)
+  if (!isMapNode(node)) throw new Error('unknown kind of node')
+  const own: [Value, Value][] = []
+  const merged: [Value, Value][] = []
+  for (const { key, value } of node.items) {
+    if (isMergeKey(key)) merged.push(...mergedPairs(toValue(value as Node | null, seen)))
+    else own.push([toValue(key as Node | null, seen), toValue(value as Node | null, seen)])
+  }
+  const names = new Set(own.map(([key]) => key))
+  return mapOf([...new Map(merged.filter(([key]) => !names.has(key))), ...own])
+}
+
+/** `<<`, which takes over the members of another map, or of several. */
+function isMergeKey(key: unknown): boolean {
+  return isScalar(key) && key.type === 'PLAIN' && key.tag === undefined && key.value === '<<'
+}
+
+/** The members of the maps behind `<<`: of the same key in several the first one counts. */
+function mergedPairs(value: Value): [Value, Value][] {
+  const maps = Array.isArray(value) ? value.toReversed() : [value]
+  return maps.flatMap((map) => {
+    if (!isMap(map)) throw new Error('only a map, or a list of maps, can stand behind <<')
+    return entries(map)
+  })
 }
 
 function scalar(text: string, bare: boolean, tag: string | undefined): Value {
@@ -65,8 +85,8 @@ function plainValue(text: string): Value {
   return kind === 'float' && Number.isInteger(value) ? new Float(Number(value)) : value
 }
 
-/** An object when every key is text that keeps its place in one, else a `Map`. */
-function mapOf(pairs: [Value, Value][]): Value {
+/** A map of these members: an object when every key is text that keeps its place in one, else a `Map`. Of the same key the last counts. */
+export function mapOf(pairs: [Value, Value][]): Value {
   const map = Object.create(null) as ValueObject
   for (const [key, value] of pairs) {
     if (typeof key !== 'string' || /^\d+$/.test(key)) return new Map(pairs)

@@ -1,4 +1,4 @@
-/** What an accepted minion may ask, once its request is open: returns, events, pillar, files. Everything else gets {}. */
+/** What an accepted minion may ask, once its request is open: returns, events, pillar, mine, files. Everything else gets {}. */
 import type { Clock } from '../agent/clock.ts'
 import type { FileServer } from '../agent/fileserver/file-server.ts'
 import type { Logger } from '../agent/log.ts'
@@ -8,7 +8,9 @@ import { type Value, type ValueObject, get, isObject } from '../agent/wire/value
 import type { EventBus } from './events.ts'
 import type { FileReceiver } from './fileserver/receive.ts'
 import type { JobCache } from './job-cache.ts'
+import type { Mine } from './mine.ts'
 import type { MinionData } from './minion-data.ts'
+import type { CompilePillar } from './pillar/compile.ts'
 import type { Answer, CommandHandler } from './requests.ts'
 
 export interface CommandPorts {
@@ -17,6 +19,8 @@ export interface CommandPorts {
   events: EventBus
   jobCache: JobCache
   minionData: MinionData
+  compilePillar: CompilePillar
+  mine: Mine
   nextJid(): string
   files: FileServer
   receiveFile: FileReceiver
@@ -26,7 +30,8 @@ export interface CommandPorts {
 const masterTags =
   /^salt\/(?:job\/[^/]*\/(?:publish|new|return|ret\/.*)|key(?:\/.*)?|auth|cloud\/.*|run\/.*|cluster\/.*|wheel\/.*\/(?:new|return|ret))$/
 
-const nil: Answer = { kind: 'send', value: null }
+const send = (value: Value): Answer => ({ kind: 'send', value })
+const nil = send(null)
 
 /** Makes the command table. */
 export function makeCommands(ports: CommandPorts): CommandHandler {
@@ -40,10 +45,18 @@ export function makeCommands(ports: CommandPorts): CommandHandler {
         return takeEvents(id, load)
       case '_pillar':
         return givePillar(id, load)
+      case '_mine':
+        return send(ports.mine.store(id, load))
+      case '_mine_get':
+        return send(ports.mine.get(id, load))
+      case '_mine_delete':
+        return send(ports.mine.delete(id, load))
+      case '_mine_flush':
+        return send(ports.mine.flush(id))
       case '_file_recv':
-        return { kind: 'send', value: await ports.receiveFile(id, load) }
+        return send(await ports.receiveFile(id, load))
       default:
-        return { kind: 'send', value: (await ports.files(load)) ?? {} }
+        return send((await ports.files(load)) ?? {})
     }
   }
 
@@ -92,14 +105,32 @@ export function makeCommands(ports: CommandPorts): CommandHandler {
     else events.fire(tag, isObject(data) ? data : { data: data ?? null })
   }
 
+  /**
+   * Compiles the pillar and remembers the grains and it: targets are matched against them. A pillar that the minion overrides in part
+   * is not remembered, or it could choose what it is targeted by.
+   */
   async function givePillar(id: string, load: ValueObject): Promise<Answer> {
-    const grains = get(load, 'grains')
-    if (isObject(grains)) {
-      ports.minionData.saveGrains(id, grains)
+    const given = get(load, 'grains')
+    const grains: ValueObject = { ...(isObject(given) ? given : {}), id }
+    const override = get(load, 'pillar_override')
+    const overrides = isObject(override) && Object.keys(override).length > 0
+    const pillar = ports.compilePillar({
+      id,
+      grains,
+      saltenv: textOrNull(get(load, 'saltenv')),
+      pillarenv: textOrNull(get(load, 'pillarenv')),
+      override: overrides ? override : {},
+    })
+    if (isObject(given)) {
+      ports.minionData.save(id, grains, overrides ? undefined : pillar)
       events.fire(`minion/refresh/${id}`, { 'Minion data cache refresh': id })
     }
-    return { kind: 'private', name: 'pillar', value: {} }
+    return { kind: 'private', name: 'pillar', value: pillar }
   }
+}
+
+function textOrNull(value: Value | undefined): string | null {
+  return typeof value === 'string' && value !== '' ? value : null
 }
 
 /** Job ids as minions may name them: Salt's own and those that callers make up, safe in tags and logs. */

@@ -10,6 +10,7 @@ import { jidToTime } from './jid.ts'
 import type { JobCache } from './job-cache.ts'
 import type { Jobs, NewJob } from './jobs.ts'
 import type { KeyChange } from './key-changes.ts'
+import { expandNodegroups } from './nodegroup.ts'
 import type { LocalHandler, LocalReply, LocalRequest, PublishRequest } from './local.ts'
 
 export interface LocalPorts {
@@ -20,6 +21,8 @@ export interface LocalPorts {
   nextJid(): string
   connectedMinions(): Set<string>
   changeKey(change: KeyChange): string[]
+  /** The master's own, written out in targets. */
+  nodegroups: ValueObject
   /** Seconds, when a request names none. */
   timeout: number
   gatherJobTimeout: number
@@ -57,7 +60,7 @@ export function makeLocalHandler(ports: LocalPorts): LocalHandler {
   }
 
   async function publish(request: PublishRequest, reply: Reply, left: AbortSignal): Promise<void> {
-    const job = newJob(request)
+    const job = expandNodegroups(newJob(request), ports.nodegroups)
     const minions = ports.jobs.expected(job)
     if (minions.length === 0) {
       reply({ type: 'published', jid: '', minions })

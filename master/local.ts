@@ -19,7 +19,7 @@ const maxReplyBacklogBytes = 64 * 1024 * 1024
 
 const target = {
   tgt: z.union([z.string(), z.array(z.string())]),
-  tgt_type: z.enum(['glob', 'pcre', 'list', 'grain', 'grain_pcre', 'pillar', 'ipcidr', 'compound']),
+  tgt_type: z.enum(['glob', 'pcre', 'list', 'grain', 'grain_pcre', 'pillar', 'pillar_pcre', 'pillar_exact', 'ipcidr', 'compound', 'nodegroup']),
   delimiter: z.string().max(8).optional(),
 }
 

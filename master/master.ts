@@ -18,7 +18,9 @@ import { makeLocalHandler } from './local-commands.ts'
 import { makeLocalServer } from './local.ts'
 import { listenOn } from './listening.ts'
 import { openMasterKey } from './master-key.ts'
+import { openMine } from './mine.ts'
 import { openMinionData } from './minion-data.ts'
+import { makePillarCompiler } from './pillar/compile.ts'
 import { makePublisher } from './publisher.ts'
 import { makeRequestHandler } from './requests.ts'
 import { makePublishServer, makeRequestServer } from './server/ws.ts'
@@ -80,15 +82,21 @@ export function createMaster(settings: MasterSettings, { log, clock }: { log: Lo
       () => ({ ...settings, publish_port: ports.publish }),
       { keys, masterKey, sessions, events, log, sharedKey: () => publisher.sharedKey() },
     )
-    const files = createFileServer(fileServerSettings(settings))
-    const command = makeCommands({ clock, log, events, jobCache, minionData, nextJid, files, receiveFile: makeFileReceiver(settings, log) })
+    const accepted = () => keys.list('accepted').map((id) => ({ id, data: minionData.of(id) }))
+    const compilePillar = makePillarCompiler(settings, log)
+    const command = makeCommands({
+      clock, log, events, jobCache, minionData, compilePillar, nextJid,
+      mine: openMine(settings, accepted, log),
+      files: createFileServer(fileServerSettings(settings)),
+      receiveFile: makeFileReceiver(settings, log),
+    })
     const handler = makeRequestHandler({
       clock, log, keys, masterKey, sessions, authenticate, command, requestServerTtl: settings.request_server_ttl,
     })
     const requestServer = makeRequestServer({ host: settings.interface, port: settings.ret_port, maxClients, maxPartialBytes }, handler, log)
     const jobs = makeJobs({
       log, events, jobCache, matches,
-      accepted: () => keys.list('accepted').map((id) => ({ id, grains: minionData.grains(id) })),
+      accepted,
       broadcast: (load: ValueObject) => publishServer.broadcast(publisher.seal(load)),
       masterId: settings.master_id,
       extJobCache: settings.ext_job_cache,
@@ -97,6 +105,7 @@ export function createMaster(settings: MasterSettings, { log, clock }: { log: Lo
       clock, events, jobs, jobCache, nextJid,
       connectedMinions: () => requestServer.connectedMinions(),
       changeKey: applyKeyChange,
+      nodegroups: settings.nodegroups,
       timeout: settings.timeout,
       gatherJobTimeout: settings.gather_job_timeout,
     }), log)
@@ -123,5 +132,5 @@ export function createMaster(settings: MasterSettings, { log, clock }: { log: Lo
   }
 }
 
-const matches: Matches = ({ tgt, tgt_type: type, delimiter }, { id, grains }) =>
-  isTargeted({ tgt, type, ...(delimiter === undefined ? {} : { delimiter }) }, { id, grains, pillar: {}, nodegroups: {} })
+const matches: Matches = ({ tgt, tgt_type: type, delimiter }, { id, grains, pillar }) =>
+  isTargeted({ tgt, type, ...(delimiter === undefined ? {} : { delimiter }) }, { id, grains, pillar, nodegroups: {} })

@@ -5,31 +5,39 @@ import { decode, encode } from '../agent/wire/msgpack.ts'
 import { type ValueObject, get, isObject } from '../agent/wire/value.ts'
 import { isValidId, writeWhole } from './keys.ts'
 
+/** A minion's grains, and the pillar it was given. */
+export interface KnownData {
+  grains: ValueObject
+  pillar: ValueObject
+}
+
 /** What minions tell about themselves with their pillar request; kept on disk so that a restarted master knows whom to expect. */
 export interface MinionData {
-  saveGrains(id: string, grains: ValueObject): void
+  /** `pillar`: what the master gave it then; undefined keeps the one before. */
+  save(id: string, grains: ValueObject, pillar: ValueObject | undefined): void
   /** Null when the minion never told. */
-  grains(id: string): ValueObject | null
+  of(id: string): KnownData | null
   forget(id: string): void
 }
 
 /** Opens the cache under `<cachedir>/minions/<id>/data.p`, the place and form of Salt's. */
 export function openMinionData(cachedir: string, log: Logger): MinionData {
-  const memory = new Map<string, ValueObject | null>()
+  const memory = new Map<string, KnownData | null>()
   const file = (id: string) => join(cachedir, 'minions', id, 'data.p')
   return {
-    saveGrains(id, grains) {
+    save(id, grains, pillar) {
       if (!isValidId(id)) return
-      memory.set(id, grains)
+      const data = { grains, pillar: pillar ?? this.of(id)?.pillar ?? {} }
+      memory.set(id, data)
       mkdirSync(join(cachedir, 'minions', id), { recursive: true, mode: 0o700 })
-      writeWhole(file(id), encode({ grains, pillar: {} }), 0o600)
+      writeWhole(file(id), encode(data), 0o600)
     },
-    grains(id) {
+    of(id) {
       const known = memory.get(id)
       if (known !== undefined) return known
-      const grains = readGrains(file(id), log)
-      memory.set(id, grains)
-      return grains
+      const data = readData(file(id), log)
+      memory.set(id, data)
+      return data
     },
     forget(id) {
       if (!isValidId(id)) return
@@ -39,7 +47,7 @@ export function openMinionData(cachedir: string, log: Logger): MinionData {
   }
 }
 
-function readGrains(path: string, log: Logger): ValueObject | null {
+function readData(path: string, log: Logger): KnownData | null {
   let bytes: Uint8Array
   try {
     bytes = readFileSync(path)
@@ -47,10 +55,11 @@ function readGrains(path: string, log: Logger): ValueObject | null {
     return null
   }
   try {
-    const grains = get(decode(bytes), 'grains')
-    return isObject(grains) ? grains : null
+    const data = decode(bytes)
+    const [grains, pillar] = [get(data, 'grains'), get(data, 'pillar')]
+    return isObject(grains) ? { grains, pillar: isObject(pillar) ? pillar : {} } : null
   } catch (error) {
-    log.warn({ path, err: error }, 'cached grains cannot be read and are ignored')
+    log.warn({ path, err: error }, 'what is cached of a minion cannot be read and is ignored')
     return null
   }
 }

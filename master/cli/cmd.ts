@@ -18,6 +18,9 @@ const targetOptions = {
   list: { alias: 'L', type: 'boolean', describe: 'Target a comma-separated list of ids' },
   compound: { alias: 'C', type: 'boolean', describe: 'Target by a compound expression' },
   ipcidr: { alias: 'S', type: 'boolean', describe: 'Target by address or network' },
+  pillar: { alias: 'I', type: 'boolean', describe: 'Target by pillar: key:glob' },
+  'pillar-pcre': { alias: ['J', 'pillar_pcre'], type: 'boolean', describe: 'Target by pillar: key:regular expression' },
+  nodegroup: { alias: 'N', type: 'boolean', describe: "Target a group of the master's nodegroups" },
   'grain-pcre': { alias: ['P', 'grain_pcre'], type: 'boolean', describe: 'Target by grain: key:regular expression' },
 } as const
 
@@ -40,8 +43,7 @@ const builder = (yargs: Argv) =>
   withColours(withConfigDir(yargs))
     .parserConfiguration({ 'boolean-negation': false, 'parse-positional-numbers': false })
     .options(targetOptions)
-    .conflicts({ grain: ['pcre', 'list', 'compound', 'ipcidr', 'grain-pcre'], pcre: ['list', 'compound', 'ipcidr', 'grain-pcre'] })
-    .conflicts({ list: ['compound', 'ipcidr', 'grain-pcre'], compound: ['ipcidr', 'grain-pcre'], ipcidr: ['grain-pcre'] })
+    .conflicts(targetConflicts())
     .options(jobOptions)
     .positional('target', { type: 'string', demandOption: true, describe: 'Which minions' })
     .positional('function', { type: 'string', demandOption: true, describe: 'module.function, or several with commas' })
@@ -153,6 +155,12 @@ function seconds(option: string, value: number): number {
   throw new UsageError(`${option} is not a positive number of seconds`)
 }
 
+/** One way of targeting at a time: each option with those behind it in the table. */
+function targetConflicts(): Record<string, string[]> {
+  const names = Object.keys(targetOptions)
+  return Object.fromEntries(names.slice(0, -1).map((name, at) => [name, names.slice(at + 1)]))
+}
+
 function targetOf(args: Args): Pick<PublishRequest, 'tgt' | 'tgt_type'> {
   const tgt = args.target
   if (args.grain) return { tgt, tgt_type: 'grain' }
@@ -160,6 +168,9 @@ function targetOf(args: Args): Pick<PublishRequest, 'tgt' | 'tgt_type'> {
   if (args.compound) return { tgt, tgt_type: 'compound' }
   if (args.ipcidr) return { tgt, tgt_type: 'ipcidr' }
   if (args.grainPcre) return { tgt, tgt_type: 'grain_pcre' }
+  if (args.pillar) return { tgt, tgt_type: 'pillar' }
+  if (args.pillarPcre) return { tgt, tgt_type: 'pillar_pcre' }
+  if (args.nodegroup) return { tgt, tgt_type: 'nodegroup' }
   if (!args.list) return { tgt, tgt_type: 'glob' }
   return { tgt: tgt.includes(',') ? tgt.replaceAll(' ', '').split(',') : tgt.split(/\s+/), tgt_type: 'list' }
 }

@@ -1,4 +1,5 @@
 /** A job from the local socket to minions and back, over real sockets. */
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -16,8 +17,18 @@ let running: TestMaster
 let first: Session
 let second: Session
 
+/** The same master anew, with more options. */
+async function restart(options: Record<string, unknown>): Promise<void> {
+  first.close()
+  second.close()
+  await running.stop()
+  running = await startMaster({ auto_accept: true, ...options }, { root: running.root })
+  first = await logIn(web1, running.master.ports, running.masterPub)
+  second = await logIn(web2, running.master.ports, running.masterPub)
+}
+
 beforeEach(async () => {
-  running = await startMaster({ auto_accept: true, master_id: 'hq', ext_job_cache: 'pgjsonb' })
+  running = await startMaster({ auto_accept: true, master_id: 'hq', ext_job_cache: 'pgjsonb', nodegroups: { front: 'web1,web3', all: ['N@front', 'or', 'web2'] } })
   first = await logIn(web1, running.master.ports, running.masterPub)
   second = await logIn(web2, running.master.ports, running.masterPub)
 })
@@ -103,6 +114,37 @@ describe('publishing', () => {
 
     expect(matching[0]).toMatchObject({ minions: ['web1', 'web2'] })
     expect(other[0]).toMatchObject({ minions: ['web2'] })
+  })
+
+  test('by pillar expects who was given it, and a glob is one', async () => {
+    const base = join(running.root, 'pillar')
+    mkdirSync(base)
+    writeFileSync(join(base, 'top.sls'), 'base: {web1: [role]}\n')
+    writeFileSync(join(base, 'role.sls'), 'role: frontend\n')
+    await restart({ pillar_roots: { base: [base] } })
+    for (const minion of [first, second]) await tellGrains(minion, {})
+    const wanted = async (tgt: string, type: PublishRequest['tgt_type']) => (await collect(ask(publishRequest({ tgt, tgt_type: type, wait: false }))))[0]
+
+    expect(await wanted('role:front*', 'pillar')).toMatchObject({ minions: ['web1'] })
+    expect(await wanted('role:^front', 'pillar_pcre')).toMatchObject({ minions: ['web1'] })
+    expect(await wanted('role:front*', 'pillar_exact')).toMatchObject({ minions: [] })
+    expect(await wanted('I@role:frontend or web2', 'compound')).toMatchObject({ minions: ['web1', 'web2'] })
+
+    // What a minion writes over its own pillar does not count, and leaves what was known.
+    await second.ask({ cmd: '_pillar', grains: {}, pillar_override: { role: 'frontend' } }).catch(() => {})
+    expect(await wanted('role:frontend', 'pillar')).toMatchObject({ minions: ['web1'] })
+    await restart({ pillar_roots: { base: [base] } })
+    expect(await wanted('role:frontend', 'pillar')).toMatchObject({ minions: ['web1'] })
+  })
+
+  test('to a nodegroup writes the group out, which minions do not know', async () => {
+    const replies = await collect(ask(publishRequest({ tgt: 'all', tgt_type: 'nodegroup', wait: false })))
+
+    expect(replies[0]).toMatchObject({ minions: ['web1', 'web2'] })
+    expect(await first.nextPublication()).toMatchObject({ tgt: ['(', '(', 'L@web1,web3', ')', 'or', 'web2', ')'], tgt_type: 'compound' })
+    await collect(ask(publishRequest({ tgt: 'N@front and not web2', tgt_type: 'compound', wait: false })))
+    expect(await first.nextPublication()).toMatchObject({ tgt: ['(', 'L@web1,web3', ')', 'and', 'not', 'web2'], tgt_type: 'compound' })
+    await expect(collect(ask(publishRequest({ tgt: 'none', tgt_type: 'nodegroup' })))).rejects.toThrow("Node group none unavailable: it is not among the master's nodegroups")
   })
 
   test('asks who still runs it, and says who did not return and whether it is connected', async () => {
