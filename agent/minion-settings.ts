@@ -5,6 +5,7 @@ import type { LoadedConfig } from '../config/load.ts'
 import { isMasterless } from '../config/masterless.ts'
 import type { MinionConfig } from '../config/schema.ts'
 import type { DeliverySettings } from './delivery/delivery.ts'
+import { hostFiles } from './grains/host-files.ts'
 import type { HostSettings } from './grains/host.ts'
 import { JOB_DEFAULTS, type JobsSettings } from './jobs/settings.ts'
 import type { LinkSettings } from './link/link.ts'
@@ -128,14 +129,16 @@ const SALT_VERSION = '3007.8'
 
 /** The host as it is. */
 export function hostGrainsSettings(config: MinionConfig, brineVersion: string): HostSettings {
+  const { uid, gid, username } = os.userInfo()
   return {
     id: config.id,
     master: config.master[0] ?? '',
+    appendDomain: config.append_domain,
     saltVersion: SALT_VERSION,
     brineVersion,
-    root: '/',
-    path: process.env['PATH'] ?? '',
-    pid: process.pid,
+    gpus: config.enable_gpu_grains,
+    files: hostFiles('/', process.env['PATH'] ?? ''),
+    process: { pid: process.pid, uid, gid, username, cwd: process.cwd(), environment: process.env },
     host: os,
   }
 }

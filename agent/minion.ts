@@ -6,6 +6,7 @@ import { controlSocketPath } from './control/protocol.ts'
 import { createControlServer } from './control/server.ts'
 import { createDelivery, type Delivery } from './delivery/delivery.ts'
 import { createAlarmTeller } from './events/alarm-teller.ts'
+import { keepFresh } from './grains/keep-fresh.ts'
 import type { Jobs } from './jobs/jobs.ts'
 import type { Link } from './link/port.ts'
 import type { Logger } from './log.ts'
@@ -148,6 +149,7 @@ async function compose(
   const cancelStart = clock.timer(config.random_startup_delay * clock.random(), () => {
     for (const { link } of links) link.start()
   })
+  releases.push(keepFresh(grains, { everyMs: config.grains_refresh_every * 60_000, changed: () => void pillar.refresh() }, clock))
   log.info({ id: config.id, masters: links.map(({ master }) => master) }, links.length === 0 ? 'The minion runs without a master' : 'The minion runs')
   return {
     hurry() {

@@ -81,6 +81,11 @@ const workOptions = {
   disable_modules: textList().prefault([]).describe('Modules that no job may use'),
   whitelist_modules: textList().prefault([]).describe('Unless empty, the only modules that jobs may use'),
   grains: z.record(z.string(), z.unknown()).default({}).describe('Grains of this host'),
+  grains_blacklist: textList().prefault([]).describe('Names, globs or patterns of grains that are left out'),
+  grains_deep_merge: flag().default(false).describe('Merge maps of several sources instead of replacing them'),
+  grains_refresh_every: count(0).default(0).describe('Minutes between refreshes of the grains; 0 for none'),
+  enable_fqdns_grains: flag().default(false).describe('Ask for the names of all addresses for `fqdns` (Salt: True)'),
+  enable_gpu_grains: flag().default(true).describe('Look for graphics hardware'),
   nodegroups: z.record(z.string(), z.union([z.string(), z.array(z.string())])).default({}).describe('Named targets for compound matching'),
   process_count_max: z
     .int()

@@ -15,7 +15,7 @@ export function fileGrains(configDir: string, log: Logger): GrainSource {
 
 /** `grains:` of the configuration. */
 export function configuredGrains(configured: ValueObject): GrainSource {
-  return { name: 'the option grains', collect: () => configured }
+  return { name: 'the option grains', asWritten: true, collect: () => configured }
 }
 
 async function readGrainsFile(file: string, log: Logger): Promise<ValueObject> {

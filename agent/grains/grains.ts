@@ -4,6 +4,9 @@
  */
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../log.ts'
+import { dictUpdate } from '../matchers/dict-update.ts'
+import { globMatch } from '../matchers/glob.ts'
+import { regexMatch } from '../matchers/python-regex.ts'
 import type { ValueObject } from '../wire/value.ts'
 import type { GrainSource } from './source.ts'
 
@@ -12,6 +15,10 @@ export interface GrainsSettings {
   sources: readonly GrainSource[]
   /** Longest time one source may take, milliseconds. */
   timeoutMs: number
+  /** Names, globs or patterns of grains that are left out (Salt: grains_blacklist). */
+  blacklist: readonly string[]
+  /** Merge maps of the same name instead of replacing them (Salt: grains_deep_merge). */
+  deepMerge: boolean
 }
 
 export interface Grains {
@@ -46,14 +53,20 @@ export function createGrains(settings: GrainsSettings, clock: Clock, log: Logger
   }
 
   async function refresh(quick: boolean): Promise<ValueObject> {
-    const found: ValueObject = {}
+    let found: ValueObject = {}
     for (const source of settings.sources) {
       const now = quick && source.slow === true ? (given.get(source) ?? {}) : await collect(source, found)
-      given.set(source, now)
-      Object.assign(found, now)
+      if (source.slow === true) given.set(source, now)
+      found = add(found, now, source)
     }
     grains = found
     return grains
+  }
+
+  function add(found: ValueObject, now: ValueObject, source: GrainSource): ValueObject {
+    if (source.asWritten === true) return { ...found, ...now }
+    const allowed = Object.fromEntries(Object.entries(now).filter(([name]) => !isBlacklisted(name, settings.blacklist)))
+    return settings.deepMerge ? (dictUpdate(found, allowed) as ValueObject) : { ...found, ...allowed }
   }
 
   return {
@@ -64,4 +77,9 @@ export function createGrains(settings: GrainsSettings, clock: Clock, log: Logger
       return next
     },
   }
+}
+
+/** Salt's expr_match: as a glob, then as a pattern for the whole name. */
+function isBlacklisted(name: string, blacklist: readonly string[]): boolean {
+  return blacklist.some((expression) => globMatch(name, expression) || regexMatch(`(?:${expression})\\Z`, name) === true)
 }

@@ -1,10 +1,17 @@
-/** Facts about the host. */
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+/** Facts about the host, under Salt's names and with Salt's values. Files, the system's own calls and nothing else: no program, no network. */
+import { createHash } from 'node:crypto'
 import type { networkInterfaces } from 'node:os'
 import type { ValueObject } from '../wire/value.ts'
+import { cpuGrains, memoryGrains } from './cpu.ts'
+import { diskGrains, efiGrains, firmwareGrains, gpuGrains, raidGrains } from './hardware.ts'
+import type { HostFiles } from './host-files.ts'
+import { localeGrains } from './locale.ts'
+import { nameGrains } from './names.ts'
+import { addressGrains, dnsGrains, gatewayGrains } from './network.ts'
 import { osGrains } from './os-release.ts'
 import type { GrainSource } from './source.ts'
+import { initGrains, kernelParameters, otherGrains, selinuxGrains } from './system.ts'
+import { virtualGrains } from './virtual.ts'
 
 /** What the operating system tells: the functions of node:os that are asked, so that a test can be another host. */
 export interface HostFacts {
@@ -12,9 +19,10 @@ export interface HostFacts {
   type(): string
   release(): string
   version(): string
+  /** The kernel's word for the processor, x86_64. */
+  machine(): string
+  /** Node's word for what its own programs are built for, x64. */
   arch(): string
-  cpus(): { model: string }[]
-  totalmem(): number
   networkInterfaces: typeof networkInterfaces
 }
 
@@ -22,19 +30,21 @@ export interface HostSettings {
   id: string
   /** The master's name as it is configured. */
   master: string
+  /** Added to an id without a domain; '' for none. */
+  appendDomain: string
   /** Salt's version whose protocol is spoken, `3007.8`; and Brine's own. */
   saltVersion: string
   brineVersion: string
-  /** Where the host's files are: `/`, or a fixture. */
-  root: string
-  /** Brine's own: PATH, pid. */
-  path: string
-  pid: number
+  /** Look for graphics hardware (Salt: enable_gpu_grains). */
+  gpus: boolean
+  files: HostFiles
+  /** The agent's own. */
+  process: { pid: number; uid: number; gid: number; username: string; cwd: string; environment: Readonly<Record<string, string | undefined>> }
   host: HostFacts
 }
 
-/** Salt's names for what Node calls the processor. */
-const architectures: Readonly<Record<string, string>> = { x64: 'x86_64', arm64: 'aarch64', ia32: 'i686', arm: 'armv7l', ppc64: 'ppc64le' }
+/** Debian's names for what Node is built for: a 32-bit system may run on a 64-bit kernel. */
+const DEBIAN_ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', ia32: 'i386', arm: 'armhf', ppc64: 'ppc64el' }
 
 /** What the host itself tells. */
 export function hostGrains(settings: HostSettings): GrainSource {
@@ -42,87 +52,75 @@ export function hostGrains(settings: HostSettings): GrainSource {
 }
 
 async function collect(settings: HostSettings): Promise<ValueObject> {
-  const { host, root } = settings
-  const fqdn = await fullName(settings)
-  const nodename = host.hostname()
-  const cpus = host.cpus()
-  const osRelease = (await readText(root, 'etc/os-release')) ?? (await readText(root, 'usr/lib/os-release'))
-  const dot = fqdn.indexOf('.')
+  const { files, host } = settings
+  const system = await systemGrains(files)
+  const parts = await Promise.all([
+    nameGrains(files, host.hostname()),
+    addressGrains(files, host.networkInterfaces()),
+    gatewayGrains(files),
+    dnsGrains(files),
+    firmwareGrains(files),
+    diskGrains(files),
+    efiGrains(files),
+    raidGrains(files),
+    settings.gpus ? gpuGrains(files) : { num_gpus: 0, gpus: [] },
+    virtualGrains(files),
+    kernelParameters(files),
+    initGrains(files),
+    selinuxGrains(files),
+    otherGrains(files),
+    localeGrains(files, settings.process.environment, new Date()),
+    processGrains(settings),
+  ])
+  const kernel = { kernel: host.type(), kernelrelease: host.release(), kernelversion: host.version(), cpuarch: host.machine() }
+  const processor = { ...cpuGrains(await files.text('proc/cpuinfo')), ...memoryGrains(await files.text('proc/meminfo')) }
+  return Object.assign({}, identity(settings), kernel, system, osArchitecture(host, system), processor, ...parts)
+}
+
+async function systemGrains(files: HostFiles): Promise<ValueObject> {
+  return osGrains({
+    osRelease: (await files.text('etc/os-release')) ?? (await files.text('usr/lib/os-release')),
+    lsbRelease: await files.text('etc/lsb-release'),
+    distroRelease: (await files.text('etc/centos-release')) ?? (await files.text('etc/redhat-release')),
+    debianVersion: await files.text('etc/debian_version'),
+  })
+}
+
+function osArchitecture(host: HostFacts, system: ValueObject): ValueObject {
+  const own = host.arch()
+  return { osarch: system['os_family'] === 'Debian' ? (DEBIAN_ARCHITECTURES[own] ?? own) : host.machine() }
+}
+
+function identity({ id, master, appendDomain, saltVersion, brineVersion }: HostSettings): ValueObject {
   return {
-    id: settings.id,
-    host: nodename.split('.')[0] ?? nodename,
-    localhost: nodename,
-    nodename,
-    fqdn,
-    domain: dot < 0 ? '' : fqdn.slice(dot + 1),
-    kernel: host.type(),
-    kernelrelease: host.release(),
-    kernelversion: host.version(),
-    ...(osGrains(osRelease) as unknown as ValueObject),
-    cpuarch: architectures[host.arch()] ?? host.arch(),
-    cpu_model: cpus[0]?.model ?? 'Unknown',
-    num_cpus: cpus.length,
-    mem_total: Math.floor(host.totalmem() / 1024 / 1024),
-    ...addresses(host),
-    machine_id: ((await readText(root, 'etc/machine-id')) ?? (await readText(root, 'var/lib/dbus/machine-id')) ?? '').trim(),
-    virtual: await virtual(root),
-    master: settings.master,
-    path: settings.path,
-    systempath: settings.path.split(':'),
-    pid: settings.pid,
-    saltversion: settings.saltVersion,
-    saltversioninfo: settings.saltVersion.split('.').map(Number),
-    brineversion: settings.brineVersion,
+    id,
+    master,
+    ...(appendDomain === '' ? {} : { append_domain: appendDomain }),
+    server_id: serverId(id),
+    saltversion: saltVersion,
+    saltversioninfo: saltVersion.split('.').map(Number),
+    brineversion: brineVersion,
+    ps: 'ps -efHww',
   }
 }
 
-/** The name with its domain, from /etc/hosts (no name server is asked: it may be what is down); else the host's name. */
-async function fullName({ host, root }: HostSettings): Promise<string> {
-  const name = host.hostname()
-  if (name.includes('.')) return name
-  for (const line of ((await readText(root, 'etc/hosts')) ?? '').split('\n')) {
-    const [, ...names] = (line.split('#')[0] ?? '').trim().split(/\s+/)
-    const full = names.find((candidate) => candidate.startsWith(`${name}.`))
-    if (names.includes(name) && full !== undefined) return full
-  }
-  return name
+/** A number of 31 bits that follows from the id alone: Salt's (grains/core.py, get_server_id), for MySQL's replication and the like. */
+export function serverId(id: string): number {
+  return createHash('sha256').update(id).digest().readUInt32BE(28) % 2 ** 31
 }
 
-function addresses(host: HostFacts): ValueObject {
-  const byInterface: [string, string[], string, string[], string[]][] = []
-  for (const [name, entries = []] of Object.entries(host.networkInterfaces())) {
-    const of = (family: string) => entries.filter((entry) => entry.family === family).map((entry) => entry.address)
-    byInterface.push([name, entries.map((entry) => entry.address), entries[0]?.mac ?? '', of('IPv4'), of('IPv6')])
-  }
+async function processGrains({ files, process }: HostSettings): Promise<ValueObject> {
+  const path = (process.environment['PATH'] ?? '').trim()
+  const groups = ((await files.text('etc/group')) ?? '').split('\n').map((line) => line.split(':'))
   return {
-    ipv4: byInterface.flatMap(([, , , v4]) => v4).toSorted(),
-    ipv6: byInterface.flatMap(([, , , , v6]) => v6).toSorted(),
-    ip_interfaces: Object.fromEntries(byInterface.map(([name, all]) => [name, all])),
-    ip4_interfaces: Object.fromEntries(byInterface.map(([name, , , v4]) => [name, v4])),
-    ip6_interfaces: Object.fromEntries(byInterface.map(([name, , , , v6]) => [name, v6])),
-    hwaddr_interfaces: Object.fromEntries(byInterface.map(([name, , mac]) => [name, mac])),
-  }
-}
-
-/** What can be told from files alone: a container, a few hypervisors, else `physical`. */
-async function virtual(root: string): Promise<string> {
-  if ((await readText(root, '.dockerenv')) !== undefined || (await readText(root, 'run/.containerenv')) !== undefined) return 'container'
-  const product = (await readText(root, 'sys/class/dmi/id/product_name')) ?? ''
-  const vendor = (await readText(root, 'sys/class/dmi/id/sys_vendor')) ?? ''
-  if (/VirtualBox/.test(product)) return 'VirtualBox'
-  if (/VMware/.test(product)) return 'VMware'
-  if (/KVM|QEMU|Standard PC/.test(`${product} ${vendor}`)) return 'kvm'
-  if (/Virtual Machine/.test(product) && /Microsoft/.test(vendor)) return 'HyperV'
-  if (/Xen/.test(`${product} ${vendor}`)) return 'xen'
-  if (/Amazon EC2/.test(vendor)) return 'Nitro'
-  if (/Google/.test(vendor)) return 'gce'
-  return 'physical'
-}
-
-async function readText(root: string, path: string): Promise<string | undefined> {
-  try {
-    return await readFile(join(root, path), 'utf8')
-  } catch {
-    return undefined
+    path,
+    systempath: path.split(':'),
+    shell: process.environment['SHELL'] ?? '/bin/sh',
+    cwd: process.cwd,
+    pid: process.pid,
+    uid: process.uid,
+    gid: process.gid,
+    username: process.username,
+    groupname: groups.find(([, , gid]) => gid === String(process.gid))?.[0] ?? '',
   }
 }

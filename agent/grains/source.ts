@@ -6,6 +6,8 @@ export interface GrainSource {
   readonly name: string
   /** True for what may take seconds: the start does not wait for it. */
   readonly slow?: boolean
+  /** True for what is taken word for word: neither filtered nor merged. */
+  readonly asWritten?: boolean
   /**
    * Collects them. `known`: what the sources before it gave. What throws or takes too long costs only itself; it should end its
    * work when `signal` aborts.

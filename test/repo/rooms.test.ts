@@ -20,7 +20,7 @@ const MAY_KNOW: readonly [room: string, allowed: readonly string[]][] = [
   // Salt's file server: the embedded master serves it, and a minion with `file_client: local` asks it in its own process.
   ['agent/fileserver/', ['agent/wire/', 'agent/matchers/']],
   // YAML is read in one way, for files, arguments and grains alike: config/ has it.
-  ['agent/grains/', [...COMMON, 'agent/wire/', 'config/yaml.ts']],
+  ['agent/grains/', [...COMMON, 'agent/wire/', 'agent/matchers/', 'config/yaml.ts']],
   ['agent/modules/', [...COMMON, 'agent/wire/', 'agent/matchers/']],
   [
     'agent/jobs/',

@@ -4,9 +4,13 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { systemClock } from '../../../agent/clock.ts'
+import type { Clock } from '../../../agent/clock.ts'
 import { configuredGrains, fileGrains } from '../../../agent/grains/fixed.ts'
+import { keepFresh } from '../../../agent/grains/keep-fresh.ts'
 import { createGrains } from '../../../agent/grains/grains.ts'
 import type { Grains } from '../../../agent/grains/grains.ts'
+import { hostFiles } from '../../../agent/grains/host-files.ts'
+import type { HostFiles } from '../../../agent/grains/host-files.ts'
 import { hostGrains } from '../../../agent/grains/host.ts'
 import type { HostFacts, HostSettings } from '../../../agent/grains/host.ts'
 import type { GrainSource } from '../../../agent/grains/source.ts'
@@ -14,7 +18,6 @@ import type { Logger } from '../../../agent/log.ts'
 import type { ValueObject } from '../../../agent/wire/value.ts'
 import { createFakeClock } from '../../helpers/fake-clock.ts'
 import { until } from '../../helpers/until.ts'
-import { osGrains } from '../../../agent/grains/os-release.ts'
 import { silentLogger } from '../../../agent/log.ts'
 
 let root = ''
@@ -30,14 +33,13 @@ function write(path: string, text: string): void {
   writeFileSync(join(root, path), text)
 }
 
-const host: HostFacts = {
+const facts: HostFacts = {
   hostname: () => 'web1',
   type: () => 'Linux',
   release: () => '6.1.0-18-amd64',
   version: () => '#1 SMP',
   arch: () => 'arm64',
-  cpus: () => [{ model: 'Cortex' }, { model: 'Cortex' }],
-  totalmem: () => 2 * 1024 ** 3,
+  machine: () => 'aarch64',
   networkInterfaces: () => ({
     eth0: [
       { address: '10.1.2.3', netmask: '255.0.0.0', family: 'IPv4', mac: '02:00:00:00:00:01', internal: false, cidr: null },
@@ -47,50 +49,46 @@ const host: HostFacts = {
   }),
 }
 
-interface Given extends Partial<HostSettings> {
+interface Given {
+  files?: HostFiles
+  facts?: HostFacts
   configured?: ValueObject
   log?: Logger
+  sources?: GrainSource[]
+  blacklist?: string[]
+  deepMerge?: boolean
 }
 
-function grainsOf({ configured = {}, log = silentLogger, ...more }: Given = {}): Grains {
-  const settings = { id: 'web1.example.com', master: 'salt', saltVersion: '3007.8', brineVersion: '0.1.0', root, path: '/usr/bin:/bin', pid: 42, host, ...more }
-  const sources = [hostGrains(settings), fileGrains(join(root, 'etc/brine'), log), configuredGrains(configured)]
-  return createGrains({ sources, timeoutMs: 10_000 }, systemClock, log)
+function hostSettings({ files, facts: own }: Pick<Given, 'files' | 'facts'> = {}): HostSettings {
+  return {
+    id: 'web1.example.com',
+    master: 'salt',
+    appendDomain: '',
+    saltVersion: '3007.8',
+    brineVersion: '0.1.0',
+    gpus: true,
+    files: files ?? hostFiles(root, '/usr/bin:/bin'),
+    process: { pid: 42, uid: 0, gid: 0, username: 'root', cwd: '/', environment: { PATH: '/usr/bin:/bin', LANG: 'de_DE.UTF-8' } },
+    host: own ?? facts,
+  }
 }
 
-describe('the operating system', () => {
-  test.each([
-    [
-      'Debian',
-      'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nNAME="Debian GNU/Linux"\nVERSION_ID="12"\nVERSION="12 (bookworm)"\nVERSION_CODENAME=bookworm\nID=debian\n',
-      { os: 'Debian', os_family: 'Debian', osfullname: 'Debian GNU/Linux', osrelease: '12', osrelease_info: [12], osmajorrelease: 12, oscodename: 'bookworm', osfinger: 'Debian GNU/Linux-12' },
-    ],
-    [
-      'Ubuntu',
-      'NAME="Ubuntu"\nVERSION_ID="22.04"\nVERSION="22.04.3 LTS (Jammy Jellyfish)"\nVERSION_CODENAME=jammy\nID=ubuntu\nID_LIKE=debian\n',
-      { os: 'Ubuntu', os_family: 'Debian', osfullname: 'Ubuntu', osrelease: '22.04', osrelease_info: [22, 4], osmajorrelease: 22, oscodename: 'jammy', osfinger: 'Ubuntu-22.04' },
-    ],
-    [
-      'Rocky',
-      'NAME="Rocky Linux"\nVERSION="9.3 (Blue Onyx)"\nID="rocky"\nVERSION_ID="9.3"\n',
-      { os: 'Rocky', os_family: 'RedHat', osfullname: 'Rocky Linux', osrelease: '9.3', osrelease_info: [9, 3], osmajorrelease: 9, oscodename: 'Blue Onyx', osfinger: 'Rocky Linux-9' },
-    ],
-    [
-      'Alpine',
-      "NAME='Alpine Linux'\nID=alpine\nVERSION_ID=3.19.1\n",
-      { os: 'Alpine', os_family: 'Alpine', osfullname: 'Alpine Linux', osrelease: '3.19.1', osrelease_info: [3, 19, 1], osmajorrelease: 3, oscodename: '', osfinger: 'Alpine Linux-3.19.1' },
-    ],
-    ['an unknown one', 'ID=plan9\nNAME="Plan 9"\n', { os: 'Plan 9', os_family: 'Plan 9', osfullname: 'Plan 9', osrelease: '', osrelease_info: [], osmajorrelease: null, oscodename: '', osfinger: 'Plan 9-' }],
-    ['none', undefined, { os: 'Unknown', os_family: 'Unknown', osfullname: 'Unknown', osrelease: '', osrelease_info: [], osmajorrelease: null, oscodename: '', osfinger: 'Unknown-' }],
-  ])('%s', (_name, text, expected) => {
-    expect(osGrains(text)).toEqual(expected)
-  })
-})
+function grainsOf({ configured = {}, log = silentLogger, sources = [], blacklist = [], deepMerge = false, ...more }: Given = {}): Grains {
+  const all = [hostGrains(hostSettings(more)), ...sources, fileGrains(join(root, 'etc/brine'), log), configuredGrains(configured)]
+  return createGrains({ sources: all, timeoutMs: 10_000, blacklist, deepMerge }, systemClock, log)
+}
+
+/** Grains of these sources alone. */
+function grainsFrom(sources: GrainSource[], clock: Clock = systemClock, log: Logger = silentLogger): Grains {
+  return createGrains({ sources, timeoutMs: 1000, blacklist: [], deepMerge: false }, clock, log)
+}
 
 describe('the grains', () => {
   test('are empty until collected, then have all that a master wants', async () => {
     write('etc/os-release', 'ID=debian\nNAME="Debian GNU/Linux"\nVERSION_ID="12"\n')
     write('etc/machine-id', '0123456789abcdef\n')
+    write('proc/cpuinfo', 'processor : 0\nmodel name : Cortex\nFeatures : fp asimd\n\nprocessor : 1\nmodel name : Cortex\n')
+    write('proc/meminfo', 'MemTotal: 2097160 kB\nSwapTotal: 0 kB\n')
     write('etc/hosts', '127.0.0.1 localhost\n10.1.2.3 web1.example.com web1 # me\n')
     const grains = grainsOf()
     expect(grains.current()).toEqual({})
@@ -113,6 +111,10 @@ describe('the grains', () => {
       cpuarch: 'aarch64',
       num_cpus: 2,
       mem_total: 2048,
+      swap_total: 0,
+      cpu_model: 'Cortex',
+      osarch: 'arm64',
+      server_id: 1_935_464_723,
       machine_id: '0123456789abcdef',
       virtual: 'physical',
       master: 'salt',
@@ -129,7 +131,7 @@ describe('the grains', () => {
     expect(await grains.refresh()).toMatchObject({ roles: ['web', 'db'], os: 'FromFile', n: 2, since: '2026-01-02', rack: 17 })
 
     write('etc/brine/grains', 'roles: [cache]\n')
-    expect(await grains.refresh()).toMatchObject({ roles: ['cache'], os: 'Unknown' })
+    expect(await grains.refresh()).toMatchObject({ roles: ['cache'], os: '' })
   })
 
   test('do without a file that is no map or no YAML, and say so', async () => {
@@ -146,31 +148,39 @@ describe('the grains', () => {
     expect(grains.current()).toMatchObject({ id: 'web1.example.com' })
   })
 
-  test('know a container and a hypervisor', async () => {
-    write('sys/class/dmi/id/product_name', 'Standard PC (Q35 + ICH9, 2009)\n')
-    expect(await grainsOf().refresh()).toMatchObject({ virtual: 'kvm' })
-
-    write('.dockerenv', '')
-    expect(await grainsOf().refresh()).toMatchObject({ virtual: 'container' })
-  })
-
   test('can be had from this very host', async () => {
-    const grains = await grainsOf({ root: '/', host: os }).refresh()
+    const grains = await grainsOf({ files: hostFiles('/', process.env['PATH'] ?? ''), facts: os }).refresh()
 
     expect(grains).toMatchObject({ kernel: 'Linux', num_cpus: os.cpus().length })
     expect(grains['ipv4']).toContain('127.0.0.1')
   })
 })
 
+const fixed = (name: string, grains: ValueObject): GrainSource => ({ name, collect: () => grains })
+
 describe('sources', () => {
-  const fixed = (name: string, grains: ValueObject): GrainSource => ({ name, collect: () => grains })
+  test('are filtered by the blacklist, but for the configuration', async () => {
+    write('etc/brine/grains', 'secret_one: 1\nopen: 2\nrack: 3\n')
+    const grains = await grainsOf({ blacklist: ['secret_*', 'ra[c]k|cpu_.*'], configured: { rack: 4 } }).refresh()
+
+    expect(grains).toMatchObject({ open: 2, rack: 4, num_cpus: 0 })
+    expect(Object.keys(grains).filter((name) => /^secret|^cpu_/.test(name))).toEqual([])
+  })
+
+  test('replace maps, or merge them with grains_deep_merge', async () => {
+    write('etc/brine/grains', 'site: {b: 2, deep: {y: 2}}\n')
+    const sources = [fixed('site', { site: { a: 1, deep: { x: 1 } } })]
+
+    expect(await grainsOf({ sources }).refresh()).toMatchObject({ site: { b: 2, deep: { y: 2 } } })
+    expect((await grainsOf({ sources, deepMerge: true }).refresh())['site']).toEqual({ a: 1, b: 2, deep: { x: 1, y: 2 } })
+  })
 
   test('see what those before gave; one that fails costs only itself', async () => {
     const warnings: object[] = []
     const log = { ...silentLogger, warn: (fields: object) => void warnings.push(fields) }
     const broken: GrainSource = { name: 'broken', collect: () => Promise.reject(new Error('no')) }
     const reader: GrainSource = { name: 'reader', collect: (known) => ({ seen: Object.keys(known) }) }
-    const grains = createGrains({ sources: [fixed('one', { a: 1 }), broken, reader, fixed('two', { b: 2 })], timeoutMs: 1000 }, systemClock, log)
+    const grains = grainsFrom([fixed('one', { a: 1 }), broken, reader, fixed('two', { b: 2 })], systemClock, log)
 
     expect(await grains.refresh()).toEqual({ a: 1, seen: ['a'], b: 2 })
     expect(warnings).toMatchObject([{ source: 'broken' }])
@@ -180,7 +190,7 @@ describe('sources', () => {
     const clock = createFakeClock()
     const signals: AbortSignal[] = []
     const hanging: GrainSource = { name: 'hanging', collect: (_known, signal) => (signals.push(signal), new Promise(() => {})) }
-    const grains = createGrains({ sources: [hanging, fixed('one', { a: 1 })], timeoutMs: 1000 }, clock, silentLogger)
+    const grains = grainsFrom([hanging, fixed('one', { a: 1 })], clock, silentLogger)
     const refreshed = grains.refresh()
     await until(() => signals.length === 1, 'the source is asked')
     await clock.advance(1000)
@@ -192,10 +202,36 @@ describe('sources', () => {
   test('that are slow are left out of a quick refresh, which keeps what they gave', async () => {
     let asked = 0
     const slow: GrainSource = { name: 'slow', slow: true, collect: () => ({ asked: ++asked }) }
-    const grains = createGrains({ sources: [slow], timeoutMs: 1000 }, systemClock, silentLogger)
+    const grains = grainsFrom([slow], systemClock, silentLogger)
 
     expect(await grains.refresh({ quick: true })).toEqual({})
     expect(await grains.refresh()).toEqual({ asked: 1 })
     expect(await grains.refresh({ quick: true })).toEqual({ asked: 1 })
+  })
+})
+
+describe('fresh grains', () => {
+  test('are collected in the background, then as often as asked; only a change is told', async () => {
+    const clock = createFakeClock()
+    let value = 1
+    let told = 0
+    let rounds = 0
+    const grains = grainsFrom([{ name: 'slow', slow: true, collect: () => ({ value, round: Math.min(++rounds, 1) }) }], clock)
+    await grains.refresh({ quick: true })
+    const stop = keepFresh(grains, { everyMs: 60_000, changed: () => void told++ }, clock)
+    await until(() => told === 1, 'the first change is told')
+    await until(() => clock.pending().length === 1, 'the next round is due')
+    expect(grains.current()).toEqual({ value: 1, round: 1 })
+
+    await clock.advance(60_000)
+    await until(() => rounds === 2 && clock.pending().length === 1, 'the second round is over')
+    expect(told).toBe(1)
+
+    value = 2
+    await clock.advance(60_000)
+    await until(() => told === 2, 'the second change is told')
+    await until(() => clock.pending().length === 1, 'the next round is due')
+    stop()
+    expect(clock.pending()).toEqual([])
   })
 })
