@@ -7,6 +7,7 @@ import type { JobsSettings, OuterServices } from './jobs/settings.ts'
 import { scanSiteModules } from './jobs/site-modules.ts'
 import type { Link } from './link/port.ts'
 import type { Logger } from './log.ts'
+import { createMinionFiles } from './minion-files.ts'
 import { agentUser, jobsSettings } from './minion-settings.ts'
 import { builtinModules } from './modules/builtins.ts'
 import { CommandExecutionError } from './modules/contract.ts'
@@ -44,6 +45,7 @@ export function createModules(parts: ModuleParts): MinionModules {
   const settings = jobsSettings(loaded, environment)
   const runner = createProcessRunner({ instance: settings.instance, killGraceMs: settings.killGraceMs, clock })
   const places = () => ({ options: settings.options, grains: grains.current(), pillar: pillar.current() })
+  const files = createMinionFiles(config, clock, log)
   const registry = createRegistry({
     builtins: builtinModules,
     disabled: config.disable_modules,
@@ -66,6 +68,7 @@ export function createModules(parts: ModuleParts): MinionModules {
     registry,
     services: (master) => ({
       master: masterAccess(() => parts.linkFor(master)),
+      files: (signal) => files(masterAccess(() => parts.linkFor(master)), signal),
       user: agentUser(),
       outputLimitBytes: config.jobs.output_limit,
       refreshGrains: async () => void (await grains.refresh()),

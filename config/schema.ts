@@ -3,6 +3,7 @@
  * from Salt's, the description says so. In the typed result durations are milliseconds and sizes bytes, whatever was written.
  */
 import { z } from 'zod'
+import { fileServerOptions } from './file-server-options.ts'
 import { count, duration, flag, logLevel, oneOf, path, share, size, text, textList } from './option-types.ts'
 
 const masterOptions = {
@@ -11,7 +12,7 @@ const masterOptions = {
     .prefault('salt')
     .describe('The master, host or host:port; a list connects to each of them'),
   master_type: oneOf('str', 'disable').default('str').describe('`disable` runs without a master'),
-  file_client: oneOf('remote', 'local').default('remote').describe('`local` runs without a master, too: no link, no pillar and files of one'),
+  file_client: oneOf('remote', 'local').default('remote').describe('`local`: files come from file_roots of this host, and there is no master'),
   use_master_when_local: flag().default(false).describe('With `file_client: local`: connect to the master all the same'),
   master_port: count(1, 65_535).default(4506).describe("The master's request port"),
   publish_port: count(1, 65_535).default(4505).describe("The master's publish port; the master's own word wins while this is the default"),
@@ -50,6 +51,11 @@ const placeOptions = {
   log_format: oneOf('auto', 'salt', 'json').default('auto').describe('`auto` is salt on a terminal, json elsewhere'),
   default_include: text().prefault('minion.d/*.conf').describe('Read after the main file, sorted; later wins'),
   include: textList().prefault([]).describe('More files, read last'),
+}
+
+const fileOptions = {
+  saltenv: text().nullable().default(null).describe('The environment of files when none is named; base when not set'),
+  ...fileServerOptions(262_144),
 }
 
 const securityOptions = {
@@ -168,6 +174,7 @@ export const minionSchema = z.object({
   ...masterOptions,
   ...identityOptions,
   ...placeOptions,
+  ...fileOptions,
   ...securityOptions,
   ...retryOptions,
   ...workOptions,

@@ -3,6 +3,7 @@ import type { BuiltinModules } from './registry.ts'
 /** The modules that come with Brine; each is imported when it is first used. */
 export const builtinModules: BuiltinModules = {
   cmd: async () => (await import('./cmd.ts')).default,
+  cp: async () => (await import('./cp.ts')).default,
   grains: async () => (await import('./grains.ts')).default,
   saltutil: async () => (await import('./saltutil.ts')).default,
   sys: async () => (await import('./sys.ts')).default,

@@ -1,6 +1,7 @@
 import type { CommandRequest, CommandResult } from './commands.ts'
 import type { ModuleContext } from './contract.ts'
 import type { FunctionDescription } from './description.ts'
+import type { FileClient } from '../files/port.ts'
 import type { Value, ValueObject } from '../wire/value.ts'
 
 /** A job that runs or waits, as `saltutil.running` lists it: the publication with `pid` and `state`. */
@@ -38,6 +39,8 @@ export interface AgentServices {
   jobs: JobControl
   functions: FunctionCatalogue
   master: MasterAccess
+  /** The file server and the cache of its files; what it fetches ends with the signal. */
+  files(signal: AbortSignal): Promise<FileClient>
   /** Starts a program that belongs to this job. */
   command(request: CommandRequest): Promise<CommandResult>
   /** The environment that programs start with. */

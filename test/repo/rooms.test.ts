@@ -21,7 +21,9 @@ const MAY_KNOW: readonly [room: string, allowed: readonly string[]][] = [
   ['agent/fileserver/', ['agent/wire/', 'agent/matchers/']],
   // YAML is read in one way, for files, arguments and grains alike: config/ has it.
   ['agent/grains/', [...COMMON, 'agent/wire/', 'agent/matchers/', 'config/yaml.ts']],
-  ['agent/modules/', [...COMMON, 'agent/wire/', 'agent/matchers/']],
+  // The file client throws the errors that functions throw, and reads a server's answers with its own hash.
+  ['agent/files/', [...COMMON, 'agent/wire/', 'agent/matchers/', 'agent/fileserver/', 'agent/modules/contract.ts', 'agent/modules/error-text.ts']],
+  ['agent/modules/', [...COMMON, 'agent/wire/', 'agent/matchers/', 'agent/files/port.ts']],
   [
     'agent/jobs/',
     [...COMMON, 'agent/wire/', 'agent/matchers/', 'agent/modules/', 'agent/outbox/port.ts', 'agent/delivery/port.ts', 'config/yaml-argument.ts'],

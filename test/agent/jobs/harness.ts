@@ -136,6 +136,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
       masterDestination: (fingerprint) => `master:${fingerprint}`,
       services: () => ({
         master: { request: () => Promise.reject(new Error('no master is connected')) },
+        files: () => Promise.reject(new Error('no file server is there')),
         user: { uid: process.getuid?.() ?? 0, name: userInfo().username, home: userInfo().homedir },
         outputLimitBytes: options.outputLimitBytes ?? 64 * 1024 * 1024,
         refreshGrains: () => Promise.resolve(),
