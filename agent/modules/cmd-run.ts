@@ -6,7 +6,7 @@ import { isTruthy, pythonRepr, pythonStr } from '../matchers/python-text.ts'
 import { entries, isMap } from '../wire/value.ts'
 import type { Value } from '../wire/value.ts'
 import { SpawnError } from './commands.ts'
-import type { Captured, CommandResult } from './commands.ts'
+import type { Captured, CommandRequest, CommandResult } from './commands.ts'
 import { unsupported } from './cmd-options.ts'
 import type { CommandOptions } from './cmd-options.ts'
 import { CommandExecutionError, InvocationError } from './contract.ts'
@@ -24,6 +24,12 @@ export interface CommandReport {
 }
 
 const defaultShell = '/bin/sh'
+/** What the shell between does with the words it gets. */
+const outputScripts: Readonly<Record<Output, string>> = {
+  merged: 'exec "$@" 2>&1',
+  apart: 'exec "$@"',
+  background: '"$@" </dev/null >/dev/null 2>&1 & echo $!',
+}
 /** What Salt resets so that output can be read by programs; LC_ALL is left to the caller. */
 const localeVariables = [
   'LC_CTYPE LC_NUMERIC LC_TIME LC_COLLATE LC_MONETARY LC_MESSAGES LC_PAPER LC_NAME LC_ADDRESS LC_TELEPHONE',
@@ -36,6 +42,26 @@ const localeVariables = [
  * @throws CommandExecutionError, InvocationError or CommandNotFoundError in Salt's words for options that cannot be had.
  */
 export async function runCommand(context: BuiltinContext, options: CommandOptions, mergeStderr: boolean): Promise<CommandReport> {
+  const { request, said } = await prepare(context, options, mergeStderr ? 'merged' : 'apart')
+  const report = reportOf(await start(context, request), options, said)
+  context.setRetcode(options.ignore_retcode ? 0 : report.retcode)
+  return report
+}
+
+/**
+ * Starts a command that goes on when its job has ended, without input and with its output thrown away. Gives its pid. Throws as
+ * `runCommand`.
+ */
+export async function startInBackground(context: BuiltinContext, options: CommandOptions): Promise<number> {
+  const { request } = await prepare(context, { ...options, stdin: null, timeout: null }, 'background')
+  const { stdout } = await start(context, request)
+  return Number(stdout.bytes.toString('utf8'))
+}
+
+/** Where a command's output goes. In the background it goes nowhere, and the shell between prints the pid. */
+type Output = 'merged' | 'apart' | 'background'
+
+async function prepare(context: BuiltinContext, options: CommandOptions, output: Output): Promise<{ request: CommandRequest; said: string }> {
   refuseUnsupported(options)
   const { agent } = context
   const user = options.runas === null ? undefined : await findUser(options.runas, agent)
@@ -47,17 +73,14 @@ export async function runCommand(context: BuiltinContext, options: CommandOption
   const words = useShell ? [shell, '-c', shellLine(command)] : listOfWords(command)
   const prefix = await runAsPrefix(user, options.group ?? undefined, agent)
   const said = useShell ? shellLine(command) : pythonRepr(words)
-  const [file = '', ...args] = await wrapped([...prefix, ...words], { mergeStderr, umask: umaskOf(options.umask), env, cwd, said })
+  const [file = '', ...args] = await wrapped([...prefix, ...words], { output, umask: umaskOf(options.umask), env, cwd, said })
   const stdin = options.stdin === null ? {} : { stdin: pythonStr(options.stdin).replaceAll('\\n', '\n') }
   const timeout = options.timeout === null ? {} : { timeoutMs: Math.max(0, options.timeout * 1000) }
   context.log.info({ program: words[0], runas: options.runas, cwd }, 'a command starts')
-  const result = await start(context, { file, args, cwd, env, ...stdin, ...timeout, outputLimitBytes: agent.outputLimitBytes })
-  const report = reportOf(result, options, said)
-  context.setRetcode(options.ignore_retcode ? 0 : report.retcode)
-  return report
+  return { request: { file, args, cwd, env, ...stdin, ...timeout, outputLimitBytes: agent.outputLimitBytes }, said }
 }
 
-async function start(context: BuiltinContext, request: Parameters<BuiltinContext['agent']['command']>[0]): Promise<CommandResult> {
+async function start(context: BuiltinContext, request: CommandRequest): Promise<CommandResult> {
   try {
     return await context.agent.command(request)
   } catch (error) {
@@ -152,15 +175,15 @@ function umaskOf(umask: Value): string | undefined {
  */
 async function wrapped(
   words: string[],
-  how: { mergeStderr: boolean; umask: string | undefined; env: Readonly<Record<string, string>>; cwd: string; said: string },
+  how: { output: Output; umask: string | undefined; env: Readonly<Record<string, string>>; cwd: string; said: string },
 ): Promise<string[]> {
   const program = await findProgram(words[0] ?? '', how.env['PATH'], how.cwd)
   if (program === undefined) {
     throw new CommandExecutionError(`Unable to run command '${how.said}', reason: [Errno 2] No such file or directory: '${words[0] ?? ''}'`)
   }
-  if (!how.mergeStderr && how.umask === undefined) return [program, ...words.slice(1)]
+  if (how.output === 'apart' && how.umask === undefined) return [program, ...words.slice(1)]
   const umask = how.umask === undefined ? '' : `umask ${how.umask}; `
-  return [defaultShell, '-c', `${umask}exec "$@"${how.mergeStderr ? ' 2>&1' : ''}`, 'sh', program, ...words.slice(1)]
+  return [defaultShell, '-c', `${umask}${outputScripts[how.output]}`, 'sh', program, ...words.slice(1)]
 }
 
 function reportOf(result: CommandResult, options: CommandOptions, said: string): CommandReport {

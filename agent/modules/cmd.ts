@@ -1,16 +1,13 @@
-import { chmod, chown, copyFile, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { basename, isAbsolute, join } from 'node:path'
+import { readFile, writeFile } from 'node:fs/promises'
 import { pythonStr } from '../matchers/python-text.ts'
+import { codeParams, runCode, runScript } from './cmd-code.ts'
 import { commandParams } from './cmd-options.ts'
 import type { CommandOptions } from './cmd-options.ts'
-import { runCommand } from './cmd-run.ts'
+import { runCommand, startInBackground } from './cmd-run.ts'
 import type { CommandReport } from './cmd-run.ts'
 import { CommandExecutionError, defineFunction, defineModule, param } from './contract.ts'
 import { findProgram } from './programs.ts'
-import { findUser } from './run-as.ts'
 import type { BuiltinContext } from './services.ts'
-import { quoteWord } from './shell-words.ts'
 
 /** What `cmd.run` and its like return: the output, unless it is hidden. */
 function output(report: CommandReport, options: CommandOptions, stream: 'stdout' | 'stderr'): string {
@@ -24,41 +21,16 @@ function all(report: CommandReport, options: CommandOptions): CommandReport {
   return options.hide_output ? { ...report, stdout: '', stderr: '' } : report
 }
 
-/** A script's own copy in a private directory, readable only by who runs it. */
-async function privateCopy(source: string, runas: string | null, context: BuiltinContext): Promise<{ directory: string; path: string }> {
-  const user = runas === null ? undefined : await findUser(runas, context.agent)
-  const directory = await mkdtemp(join(tmpdir(), 'brine-script-'))
+/** Salt's answers, which are never errors. */
+async function writeToTerminal(device: string, text: string): Promise<Record<string, string>> {
+  if (!/^(?:tty|pts)[A-Za-z0-9/]*$/.test(device)) return { Error: 'The specified device is not a valid TTY' }
+  const path = `/dev/${device.replace('pts', 'pts/').replace('//', '/')}`
   try {
-    const path = join(directory, basename(source))
-    await copyFile(source, path)
-    await chmod(path, 0o500)
-    if (user !== undefined && context.agent.user.uid === 0) {
-      await chown(path, user.uid, user.gid)
-      await chown(directory, user.uid, user.gid)
-    }
-    return { directory, path }
-  } catch (error) {
-    await rm(directory, { recursive: true, force: true })
-    throw error
-  }
-}
-
-async function script(context: BuiltinContext, options: CommandOptions, source: string, args: string): Promise<CommandReport> {
-  const path = source.startsWith('file://') ? source.slice('file://'.length) : source
-  if (!isAbsolute(path)) throw new CommandExecutionError(`only scripts on this host can be run, by an absolute path: ${source}`)
-  let copy: { directory: string; path: string }
-  try {
-    copy = await privateCopy(path, options.runas, context)
-  } catch (error) {
-    if (error instanceof CommandExecutionError) throw error
-    context.setRetcode(1)
-    return { pid: 0, retcode: 1, stdout: '', stderr: `the script cannot be read: ${source}` }
-  }
-  try {
-    const line = `${quoteWord(copy.path)}${args === '' ? '' : ` ${args}`}`
-    return all(await runCommand(context, { ...options, cmd: line }, false), options)
-  } finally {
-    await rm(copy.directory, { recursive: true, force: true })
+    // Only a device that is there: nothing is made.
+    await writeFile(path, text, { flag: 'r+' })
+    return { Success: `Message was successfully echoed to ${path}` }
+  } catch {
+    return { Error: `Echoing to ${path} returned error` }
   }
 }
 
@@ -105,17 +77,59 @@ export default defineModule<BuiltinContext>({
       run: async (context: BuiltinContext, args) => (await runCommand(context, args, false)).retcode,
     }),
     script: defineFunction({
-      doc: 'Runs a copy of a script that is on this host (an absolute path) and returns {pid, retcode, stdout, stderr}.',
+      doc: 'Runs a copy of a script, a salt, http or https url or a path of this host, and returns {pid, retcode, stdout, stderr}.',
       args: { source: param.text(), args: param.any(null), ...scriptOptions },
       kwargs: 'kwargs',
-      async run(context: BuiltinContext, { source, args, ...options }) {
-        return script(context, { ...options, cmd: '' }, source, args === null ? '' : pythonStr(args))
-      },
+      run: async (context: BuiltinContext, { source, args, ...options }) => all(await runScript(context, { ...options, cmd: '' }, source, args), { ...options, cmd: '' }),
+    }),
+    script_retcode: defineFunction({
+      doc: 'Runs a copy of a script and returns its exit code.',
+      args: { source: param.text(), args: param.any(null), ...scriptOptions },
+      kwargs: 'kwargs',
+      run: async (context: BuiltinContext, { source, args, ...options }) => (await runScript(context, { ...options, cmd: '' }, source, args)).retcode,
+    }),
+    exec_code: defineFunction({
+      doc: 'Runs lines of code with an interpreter and returns what they print.',
+      args: codeParams,
+      kwargs: 'kwargs',
+      run: async (context: BuiltinContext, args, { kwargs }) => (await runCode(context, args, kwargs)).stdout,
+    }),
+    exec_code_all: defineFunction({
+      doc: 'Runs lines of code with an interpreter and returns {pid, retcode, stdout, stderr}.',
+      args: codeParams,
+      kwargs: 'kwargs',
+      run: async (context: BuiltinContext, args, { kwargs }) => runCode(context, args, kwargs),
+    }),
+    run_bg: defineFunction({
+      doc: 'Starts a command that goes on after the job, without its output, and returns {pid}.',
+      args: commandParams,
+      kwargs: 'kwargs',
+      run: async (context: BuiltinContext, args) => ({ pid: await startInBackground(context, args) }),
+    }),
+    shells: defineFunction({
+      doc: 'Lists the login shells in /etc/shells.',
+      run: async () => (await readFile('/etc/shells', 'utf8').catch(() => '')).split('\n').map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#')),
+    }),
+    tty: defineFunction({
+      doc: 'Writes a text to a terminal: tty1, pts0.',
+      args: { device: param.text(), echo: param.text('') },
+      run: (_context: BuiltinContext, { device, echo }) => writeToTerminal(device, echo),
     }),
     which: defineFunction({
       doc: 'Returns the path of a program in PATH; None when there is none.',
       args: { cmd: param.text() },
       run: async (context: BuiltinContext, { cmd }) => (await findProgram(cmd, context.agent.environment['PATH'])) ?? null,
+    }),
+    which_bin: defineFunction({
+      doc: 'Returns the path of the first of several programs that is in PATH; None when none is.',
+      args: { cmds: param.list() },
+      async run(context: BuiltinContext, { cmds }) {
+        for (const name of cmds) {
+          const path = await findProgram(pythonStr(name), context.agent.environment['PATH'])
+          if (path !== undefined) return path
+        }
+        return null
+      },
     }),
     has_exec: defineFunction({
       doc: 'Whether a program is in PATH.',

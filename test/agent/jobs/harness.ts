@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { systemClock } from '../../../agent/clock.ts'
 import type { Clock } from '../../../agent/clock.ts'
 import type { ReturnerRequest, Routing } from '../../../agent/delivery/port.ts'
+import { createFileClient } from '../../../agent/files/client.ts'
 import type { OuterServices } from '../../../agent/jobs/settings.ts'
 import { createJobs } from '../../../agent/jobs/jobs.ts'
 import type { Jobs } from '../../../agent/jobs/jobs.ts'
@@ -136,7 +137,13 @@ export function createHarness(options: HarnessOptions = {}): Harness {
       masterDestination: (fingerprint) => `master:${fingerprint}`,
       services: () => ({
         master: { request: () => Promise.reject(new Error('no master is connected')) },
-        files: () => Promise.reject(new Error('no file server is there')),
+        files: (signal) =>
+          Promise.resolve(
+            createFileClient({
+              minionId: 'web1', cachedir: join(directory, 'cache'), hashType: 'sha256', bufferSize: 1024, signal, log,
+              ask: () => Promise.reject(new Error('no file server is there')),
+            }),
+          ),
         user: { uid: process.getuid?.() ?? 0, name: userInfo().username, home: userInfo().homedir },
         outputLimitBytes: options.outputLimitBytes ?? 64 * 1024 * 1024,
         refreshGrains: () => Promise.resolve(),

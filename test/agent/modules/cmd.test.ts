@@ -2,8 +2,9 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSyn
 import { execFileSync } from 'node:child_process'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { ValueObject } from '../../../agent/wire/value.ts'
+import { createFileBench } from '../files/bench.ts'
 import { createHarness, isAlive } from '../jobs/harness.ts'
 import type { Harness, HarnessOptions } from '../jobs/harness.ts'
 import { until } from '../../helpers/until.ts'
@@ -218,13 +219,14 @@ describe('cmd.script', () => {
 
     const ret = await shared.run('cmd.script', [source, 'a "b c"'])
 
-    expect(ret).toMatchObject({ retcode: 2, success: false, return: { retcode: 2, stderr: 'e', stdout: expect.stringMatching(/brine-script-.*my script\.sh a b c$/) as string } })
+    expect(ret).toMatchObject({ retcode: 2, success: false, return: { retcode: 2, stderr: 'e', stdout: expect.stringMatching(/brine-script-.*script\.sh a b c$/) as string } })
     expect(readdirSync(tmpdir()).filter((name) => name.startsWith('brine-script-'))).toEqual(before)
   })
 
   test('says when the script is not on this host', async () => {
     expect(await shared.run('cmd.script', ['/no/such/script'])).toMatchObject({ retcode: 1, success: false, return: { retcode: 1, pid: 0 } })
-    expect(await result('cmd.script', ['salt://x.sh'])).toBe('ERROR: only scripts on this host can be run, by an absolute path: salt://x.sh')
+    expect(await result('cmd.script', ['/no/such/script'])).toEqual({ pid: 0, retcode: 1, stdout: '', stderr: '', cache_error: true })
+    expect(await result('cmd.script', ['no/such/script'])).toBe("ERROR: Path 'no/such/script' is not absolute")
   })
 })
 
@@ -267,4 +269,49 @@ describe.runIf(process.getuid?.() === 0)('as root, runas', () => {
       rmSync(bin, { recursive: true, force: true })
     }
   })
+})
+
+describe('code from elsewhere', () => {
+  test('cmd.script takes a script from the file server, and says when it has none', async () => {
+    const bench = createFileBench()
+    onTestFinished(() => bench.close())
+    bench.serve('s/hello.sh', '#!/bin/sh\necho "hello $1"; exit 3\n')
+    const own = harness({ services: { files: (signal) => Promise.resolve(bench.client(signal)) } })
+
+    expect(await own.run('cmd.script', ['salt://s/hello.sh', 'you there'])).toMatchObject({ retcode: 3, return: { stdout: 'hello you', retcode: 3 } })
+    expect(await own.run('cmd.script', ['salt://s/hello.sh', kw({ args: ['you there'] })])).toMatchObject({ return: { stdout: 'hello you there' } })
+    expect(await own.run('cmd.script_retcode', ['salt://s/hello.sh'])).toMatchObject({ return: 3 })
+    expect(await own.run('cmd.script', ['salt://missing.sh'])).toMatchObject({ success: false, return: { retcode: 1, cache_error: true } })
+  })
+
+  test('cmd.exec_code runs lines with an interpreter, and leaves nothing behind', async () => {
+    expect(await result('cmd.exec_code', ['sh', 'echo "$1-$0" | sed s,/.*/,,; echo e >&2', kw({ args: ['a b'] })])).toBe('a b-script')
+    expect(await shared.run('cmd.exec_code_all', ['sh', 'pwd; echo e >&2; exit 5', '/'])).toMatchObject({
+      retcode: 5, return: { stdout: '/', stderr: 'e', retcode: 5 },
+    })
+    expect(await result('cmd.exec_code_all', ['sh', 'echo $X', kw({ env: { X: 'y' } })])).toMatchObject({ stdout: 'y' })
+    expect(await result('cmd.exec_code', ['no-such-language', 'x'])).toMatch(/No such file or directory: 'no-such-language'/)
+  })
+})
+
+test('cmd.run_bg starts what goes on after the job, with its output thrown away', async () => {
+  const [go, done] = [join(shared.directory, 'go'), join(shared.directory, 'done')]
+  execFileSync('mkfifo', [go])
+  const ret = await shared.run('cmd.run_bg', [`cat ${go} > ${done}; echo lost`])
+
+  const { pid } = ret.return as unknown as { pid: number }
+  expect([ret.retcode, isAlive(pid)]).toEqual([0, true])
+  writeFileSync(go, 'on')
+  await until(() => existsSync(done) && readFileSync(done, 'utf8') === 'on', 'the command went on')
+  await until(() => !isAlive(pid), 'it ended')
+})
+
+test('programs, shells and terminals are looked for', async () => {
+  expect(await result('cmd.which_bin', [['no-such-program', 'sh']])).toMatch(/\/sh$/)
+  expect(await result('cmd.which_bin', ['none-1,none-2'])).toBeNull()
+  const shells = await result('cmd.shells', [])
+  expect(shells).toEqual(existsSync('/etc/shells') ? readFileSync('/etc/shells', 'utf8').split('\n').filter((line) => line.startsWith('/')) : [])
+  expect(await result('cmd.tty', ['sda', 'x'])).toEqual({ Error: 'The specified device is not a valid TTY' })
+  expect(await result('cmd.tty', ['tty../../tmp/x', 'x'])).toEqual({ Error: 'The specified device is not a valid TTY' })
+  expect(await result('cmd.tty', ['ttyNone', 'x'])).toEqual({ Error: 'Echoing to /dev/ttyNone returned error' })
 })
