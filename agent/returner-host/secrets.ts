@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
 import { isSecretReference } from '../../returners/lib/secret.ts'
 
 /** A secret is a line, not a disk. */
@@ -44,12 +44,22 @@ function readSecret(option: string, reference: { file: string } | { env: string 
     if (value === undefined) throw new Error(`option "${option}": the environment variable ${reference.env} is not set`)
     return value
   }
-  let text: string
   try {
-    text = readFileSync(reference.file, 'utf8')
+    return readSecretFile(reference.file).replace(/\r?\n$/, '')
   } catch (error) {
     throw new Error(`option "${option}": ${error instanceof Error ? error.message : String(error)}`, { cause: error })
   }
-  if (text.length > maxSecretBytes) throw new Error(`option "${option}": ${reference.file} is too large for a secret`)
-  return text.replace(/\r?\n$/, '')
+}
+
+/** Without ever waiting: a pipe that nobody writes to would hold up the whole agent, and a device may have no end. */
+function readSecretFile(path: string): string {
+  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  try {
+    const stat = fstatSync(file)
+    if (!stat.isFile()) throw new Error(`${path} is not a regular file`)
+    if (stat.size > maxSecretBytes) throw new Error(`${path} is too large for a secret`)
+    return readFileSync(file, 'utf8')
+  } finally {
+    closeSync(file)
+  }
 }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -32,6 +33,15 @@ test('reads literals, files and variables, in options and in maps of them', () =
 test('says which file or variable is missing', () => {
   expect(() => resolveSecrets({ password: { env: 'NOPE' } }, rows, {})).toThrow('option "password": the environment variable NOPE is not set')
   expect(() => resolveSecrets({ password: { file: join(directory, 'none') } }, rows, {})).toThrow(/option "password": ENOENT/)
+})
+
+test('waits for no pipe, and reads no device', () => {
+  const pipe = join(directory, 'pipe')
+  execFileSync('mkfifo', [pipe])
+
+  expect(() => resolveSecrets({ password: { file: pipe } }, rows, {})).toThrow(/^option "password": .*pipe is not a regular file$/)
+  expect(() => resolveSecrets({ password: { file: '/dev/zero' } }, rows, {})).toThrow('option "password": /dev/zero is not a regular file')
+  expect(() => resolveSecrets({ password: { file: directory } }, rows, {})).toThrow(/is not a regular file$/)
 })
 
 test('a map that only looks like a reference is left to the schema', () => {
