@@ -91,6 +91,8 @@ export interface ReturnerDefinition<Options> {
   maxBatch?: number
   /** Where Salt looks for options besides `<name>` and `returner.<name>`, for the few whose prefix differs from the name. */
   configNames?: readonly string[]
+  /** Options that only the configuration may set, never a job's `ret_kwargs`: what decides which program runs, for example. */
+  siteOnly?: readonly string[]
   /** Longest a call may take with these options, seconds; the host's own limit (60) when absent. At most an hour. */
   deadlineSeconds?(options: Options): number
   /** Must not wait for a slow destination longer than `signal` allows. Validation of options happened before. */

@@ -1,4 +1,6 @@
-import { lookupReturnerOptions, sortOptions } from '../../config/returner-options.ts'
+import { type FoundOption, lookupReturnerOptions, sortOptions } from '../../config/returner-options.ts'
+import { isPlainMap } from '../../config/plain-map.ts'
+import { isSecretReference } from '../../returners/lib/secret.ts'
 import type { Description } from './definition.ts'
 import { type Failure, operatorFailure } from './failure.ts'
 import type { LoadSpec } from './protocol.ts'
@@ -43,7 +45,7 @@ export function prepareOptions(
   const configured = found.size > 0
   const sorted = sortOptions(name, found, description.options.map((row) => row.name))
   const missing = description.options.filter((row) => row.required && !(row.name in sorted.options))
-  const faults = [...sorted.errors, ...missing.map((row) => `returner "${name}" needs the option "${row.name}" (${row.type})`)]
+  const faults = [...sorted.errors, ...forbidden(description, found), ...missing.map((row) => `returner "${name}" needs the option "${row.name}" (${row.type})`)]
   if (faults.length > 0) return { ok: false, failure: operatorFailure(faults.join('; ')), configured }
   try {
     const { options, secrets } = resolveSecrets(sorted.options, description.options, environment)
@@ -52,6 +54,18 @@ export function prepareOptions(
     const message = error instanceof Error ? error.message : String(error)
     return { ok: false, failure: operatorFailure(`returner "${name}": ${message}`), configured }
   }
+}
+
+/**
+ * What a job asks for in `ret_kwargs` and may not: to set what only the site sets, or to have files and variables of this host read. The
+ * agent reads them with its own rights, and the job may name the address they would be sent to.
+ */
+function forbidden({ name, siteOnly }: Description, found: ReadonlyMap<string, FoundOption>): string[] {
+  return [...found].filter(([, { form }]) => form === 'ret_kwargs').flatMap(([option, { value, from }]) => {
+    if (siteOnly.includes(option)) return [`returner "${name}": option "${option}" (${from}) can only be set in the minion's configuration`]
+    const values = isPlainMap(value) ? [value, ...Object.values(value)] : [value]
+    return values.some(isSecretReference) ? [`returner "${name}": option "${option}" (${from}) may not name a file or a variable of this host`] : []
+  })
 }
 
 /** The names that a returner's options stand under, the most specific first. */

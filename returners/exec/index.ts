@@ -15,6 +15,8 @@ export default defineReturner<Options>({
   delivery: 'at-least-once',
   isolation: 'process',
   maxBatch: 1,
+  // Whoever may publish the smallest job could otherwise run any program here, whatever the site's module lists say.
+  siteOnly: ['command', 'cwd', 'env'],
   deadlineSeconds: ({ timeout }) => timeout + 5,
   open(settings, context) {
     const running = new Set<ChildProcess>()

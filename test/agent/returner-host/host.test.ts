@@ -128,6 +128,25 @@ describe('resolving', () => {
     expect(await why('rawfile_json', { retConfig: '../x' })).toMatch(/ret_config must be/)
   })
 
+  test('lets a job set neither what runs nor what is read of this host', async () => {
+    const { host } = await start([], () => ({ http: { url: 'http://127.0.0.1:9/' }, exec: { command: ['/bin/true'] } }))
+    const why = async (name: string, retKwargs: Record<string, unknown>) => {
+      const resolved = await host.catalogue.resolve(name, { retKwargs })
+      return 'error' in resolved ? resolved.error : `went to ${resolved.ref.name}`
+    }
+
+    expect(await why('exec', { command: ['/bin/sh', '-c', 'id'] })).toBe(
+      'returner "exec": option "command" (ret_kwargs command) can only be set in the minion\'s configuration',
+    )
+    expect(await why('exec', { env: { LD_PRELOAD: '/tmp/x.so' } })).toMatch(/can only be set in the minion's configuration/)
+    expect(await why('http', { token: { file: '/etc/shadow' } })).toBe(
+      'returner "http": option "token" (ret_kwargs token) may not name a file or a variable of this host',
+    )
+    expect(await why('http', { headers: { x: { env: 'AGENT_SECRET' } } })).toMatch(/may not name a file or a variable of this host/)
+    expect(await why('exec', { timeout: 5 })).toMatch(/^went to exec#/)
+    expect(await why('http', { headers: { x: 'plain' } })).toMatch(/^went to http#/)
+  })
+
   test('keeps the returns for a returner that an operator can mend, and says what is wrong', async () => {
     const { host } = await start(['appends.ts', 'wrong_export.mjs'], () => ({
       sqlite3: { database: 'relative.db' },
