@@ -10,12 +10,24 @@ export interface Clock {
   random(): number
 }
 
+/** Node's longest timer, 24.8 days; a longer one would fire at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
 /** The machine's own clock and randomness. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   timer(ms, callback) {
-    const handle = setTimeout(callback, ms)
+    let left = ms
+    const next = (): NodeJS.Timeout => {
+      const part = Math.min(left, LONGEST_TIMER_MS)
+      left -= part
+      return setTimeout(() => {
+        if (left > 0) handle = next()
+        else callback()
+      }, part)
+    }
+    let handle = next()
     return () => clearTimeout(handle)
   },
   random: () => Math.random(),

@@ -75,7 +75,8 @@ async function prepare(context: BuiltinContext, options: CommandOptions, output:
   const said = useShell ? shellLine(command) : pythonRepr(words)
   const [file = '', ...args] = await wrapped([...prefix, ...words], { output, umask: umaskOf(options.umask), env, cwd, said })
   const stdin = options.stdin === null ? {} : { stdin: pythonStr(options.stdin).replaceAll('\\n', '\n') }
-  const timeout = options.timeout === null ? {} : { timeoutMs: Math.max(0, options.timeout * 1000) }
+  // Salt's too: 0 is no limit.
+  const timeout = options.timeout === null || options.timeout === 0 ? {} : { timeoutMs: Math.max(0, options.timeout * 1000) }
   context.log.info({ program: words[0], runas: options.runas, cwd }, 'a command starts')
   return { request: { file, args, cwd, env, ...stdin, ...timeout, outputLimitBytes: agent.outputLimitBytes }, said }
 }

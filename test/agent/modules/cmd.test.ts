@@ -154,6 +154,11 @@ describe('the timeout', () => {
     })
   })
 
+  test('of 0 seconds is none, as in Salt; a month is a month', async () => {
+    expect(await result('cmd.run', ['sleep 0.1; echo a', kw({ timeout: 0 })])).toBe('a')
+    expect(await result('cmd.run', ['sleep 0.1; echo a', kw({ timeout: 2_592_000 })])).toBe('a')
+  })
+
   test('ends grandchildren that ignore SIGTERM', async () => {
     const file = join(shared.directory, 'grandchild')
     const command = `(trap "" TERM; sh -c "echo \\$PPID > ${file}"; while :; do sleep 0.05; done) & wait`
