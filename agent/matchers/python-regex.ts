@@ -19,7 +19,7 @@ const wordClass = '\\p{L}\\p{N}_'
 const wordBoundary = `(?:(?<=[${wordClass}])(?![${wordClass}])|(?<![${wordClass}])(?=[${wordClass}]))`
 const noBoundary = `(?:(?<=[${wordClass}])(?=[${wordClass}])|(?<![${wordClass}])(?![${wordClass}]))`
 
-/** Thrown by `translate` for what cannot be had in JavaScript. */
+/** A pattern that cannot be had in JavaScript, or that gave no result. */
 export class PatternError extends Error {
   override name = 'PatternError'
 }

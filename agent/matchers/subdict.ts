@@ -2,7 +2,7 @@ import { entries, get, isMap } from '../wire/value.ts'
 import type { Value } from '../wire/value.ts'
 import { globMatch } from './glob.ts'
 import { pythonStr } from './python-text.ts'
-import { regexMatch } from './python-regex.ts'
+import { PatternError, regexMatch } from './python-regex.ts'
 import { traverse } from './traverse.ts'
 
 export type ValueMatch = 'glob' | 'regex' | 'exact'
@@ -14,6 +14,8 @@ const maxSplits = 64
  * Salt's matching of grains and pillar (utils/data.py, subdict_match): `os:Deb*`, `a:b:c`, `*:x`. The longest key is tried
  * first (`a:b` with value `c`, then `a` with value `b:c`); both sides are compared as lower-cased Python text; a list
  * matches by any member; a map by a key, by `*`, or deeper; a leading `*:` stands for one level of keys.
+ *
+ * @throws PatternError for a regular expression that is none, that JavaScript does not have, or that takes too long
  */
 export function subdictMatch(data: Value, expression: string, delimiter: string, how: ValueMatch): boolean {
   return matchAt(data, expression, delimiter, how, 0)
@@ -59,7 +61,7 @@ function matchValue(value: Value, wanted: string, how: ValueMatch): boolean {
     case 'glob':
       return globMatch(text, pattern)
     case 'regex':
-      return regexMatch(pattern, text) === true
+      return regexMatch(pattern, text) ?? unevaluable(pattern)
     case 'exact':
       return text === pattern
     default: {
@@ -67,4 +69,9 @@ function matchValue(value: Value, wanted: string, how: ValueMatch): boolean {
       return never
     }
   }
+}
+
+/** Ends the whole match: the next value of a list would take as long again, and a `not` before it must not turn it into a match. */
+function unevaluable(pattern: string): never {
+  throw new PatternError(`no result for ${pattern.slice(0, 100)}`)
 }

@@ -84,6 +84,18 @@ describe('pcre', () => {
     expect(performance.now() - began).toBeLessThan(5000)
   })
 
+  test('gives up at the first of many grains, and takes no match for a negated one', () => {
+    const members = Array.from({ length: 100 }, () => 'a'.repeat(64))
+    const host: Subject = { ...subject, grains: { members }, pillar: { members } }
+    const began = performance.now()
+
+    expect(isTargeted({ type: 'grain_pcre', tgt: 'members:(a+)+b' }, host)).toBe(false)
+    expect(isTargeted({ type: 'compound', tgt: 'not P@members:(a+)+b' }, host)).toBe(false)
+    expect(isTargeted({ type: 'compound', tgt: 'not J@members:(?>a)b or *' }, host)).toBe(false)
+
+    expect(performance.now() - began).toBeLessThan(3000)
+  })
+
   test('refuses very long patterns, and never runs what is in them', () => {
     expect(regexMatch('a'.repeat(5000), 'a'.repeat(5000))).toBeUndefined()
     regexMatch('")||globalThis.pwned=1||RegExp("', 'x')
