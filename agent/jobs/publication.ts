@@ -28,7 +28,8 @@ export interface Publication {
  * part of rows, log lines and texts, so it is letters, digits, `_` and `-` only, and short.
  */
 const jidPattern = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/
-const functionPattern = /^[A-Za-z0-9_.-]{1,255}$/
+/** Any name has a right to be told that it is not available; it stands in rows and log lines, so it is short and on one line. */
+const functionPattern = /^\P{C}{1,255}$/u
 const maxFunctions = 1000
 
 /** True for text that may be used as a job id. */

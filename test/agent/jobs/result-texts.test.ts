@@ -71,7 +71,7 @@ describe("the texts of failures are Salt's", () => {
   const failure = { success: false, retcode: 1, out: 'nested' }
 
   test('a function that is missing', async () => {
-    expect(await harness().run('no.such')).toMatchObject({ ...failure, return: "'no.such' is not available." })
+    for (const fun of ['no.such', 'test ping', 'test/ping', 'tëst']) expect(await harness().run(fun)).toMatchObject({ ...failure, return: `'${fun}' is not available.` })
   })
 
   test('a missing function whose name others begin with', async () => {
