@@ -4,6 +4,7 @@ import type { CommandModule } from 'yargs'
 import { type LoadedConfig } from '../../config/load.ts'
 import { ConfigError, formatProblem, formatSource, type Problem } from '../../config/problems.ts'
 import { isPlainMap } from '../../config/plain-map.ts'
+import { checkMasters } from '../check-masters.ts'
 import { checkReturners } from '../returner-host/check-config.ts'
 import { withReturnerSecrets } from '../returner-host/secret-paths.ts'
 import { EXIT } from './exit-codes.ts'
@@ -70,7 +71,7 @@ export function effectiveOptions({ config, raw, sources }: LoadedConfig): Effect
 async function problemsOf(args: GivenConfig): Promise<readonly Problem[]> {
   try {
     const loaded = await loadFor(args)
-    return [...unreadProblems(loaded.config.conf_dir), ...(await checkReturners(loaded, process.env)), ...loaded.problems]
+    return [...unreadProblems(loaded.config.conf_dir), ...checkMasters(loaded), ...(await checkReturners(loaded, process.env)), ...loaded.problems]
   } catch (error) {
     if (error instanceof ConfigError) return error.problems
     throw error

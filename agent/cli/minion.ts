@@ -6,6 +6,7 @@ import { formatProblem } from '../../config/problems.ts'
 import { refuseOtherUser } from '../../config/run-user.ts'
 import type { Logger } from '../log.ts'
 import { createLogger, type LogOutput } from '../pino-log.ts'
+import { checkMasters } from '../check-masters.ts'
 import { checkReturners } from '../returner-host/check-config.ts'
 import { withReturnerSecrets } from '../returner-host/secret-paths.ts'
 import { EXIT } from './exit-codes.ts'
@@ -85,9 +86,9 @@ async function runMinion(minion: Minion, { log, reopen }: Pick<LogOutput, 'log' 
   }
 }
 
-/** Faults of returners do not stop the minion: what it cannot deliver waits in the store until they are mended. */
+/** Faults of returners or of one master do not stop the minion: what it cannot deliver waits in the store until they are mended. */
 async function tellProblems(loaded: LoadedConfig, log: Logger): Promise<void> {
-  const problems = [...loaded.problems, ...(await checkReturners(loaded, process.env))]
+  const problems = [...loaded.problems, ...checkMasters(loaded), ...(await checkReturners(loaded, process.env))]
   for (const problem of problems) log.warn({ problem: formatProblem(problem) }, 'The configuration has a problem')
 }
 

@@ -46,5 +46,7 @@ function parse(text: string): URL {
 }
 
 function tryHost(text: string): URL | undefined {
+  // A path, a user or a misspelt scheme is no host: `http//salt` would be the host `http`.
+  if (/[/?#@\s\\]/.test(text)) return undefined
   return URL.canParse(`ws://${text}`) ? new URL(`ws://${text}`) : undefined
 }

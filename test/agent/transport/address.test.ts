@@ -27,7 +27,7 @@ describe('a master\'s address', () => {
     expect(publishUrl({ master: 'salt', publishUrl: 'wss://proxy/publications' }, 4505).href).toBe('wss://proxy/publications')
   })
 
-  test.each(['', 'ftp://salt', 'a b', 'salt:port'])('%j is refused', (master) => {
+  test.each(['', 'ftp://salt', 'a b', 'salt:port', 'salt:99999', 'http//salt', 'salt/path', 'user@salt'])('%j is refused', (master) => {
     expect(() => requestUrl({ master })).toThrow(/not a master's address/)
   })
 })
