@@ -1,6 +1,7 @@
 /** Where options come from, lowest first: the main file, the included files, the environment, flags. */
-import { readdirSync, readFileSync, statSync } from 'node:fs'
-import { basename, dirname, isAbsolute, join } from 'node:path'
+import { readFileSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { hasWildcard, matchingFiles } from './include.ts'
 import type { Problem, Source } from './problems.ts'
 import { isPlainMap } from './plain-map.ts'
 import { parseYaml } from './yaml.ts'
@@ -40,17 +41,68 @@ export function readLayers(request: LayerRequest): { layers: Layer[]; problems: 
   }
   if (found === undefined) problems.push({ ...fileProblem(request.directory, 'does not exist', 'the defaults are used'), severity: 'warning' })
   const main = readFileLayer(join(request.directory, request.file), problems, true)
-  const include = main?.values['default_include'] ?? request.defaultInclude
-  const more = main?.values['include'] ?? []
-  const included = [include, ...(Array.isArray(more) ? more : [more])]
-    .filter((pattern): pattern is string => typeof pattern === 'string' && pattern !== '')
-    .flatMap((pattern) => matchingFiles(request.directory, pattern))
-  if (included.length > MAX_INCLUDED_FILES) {
-    problems.push(fileProblem(request.directory, `more than ${MAX_INCLUDED_FILES} files are included`, 'join some of them'))
+  const reading: Reading = { problems, files: 0, within: [main?.file ?? ''] }
+  const usual = patternsOf(main?.layer.values['default_include'] ?? request.defaultInclude)
+  const files = [...usual.flatMap((pattern) => readPattern(pattern, request.directory, reading)), ...(main === undefined ? [] : readIncluded(main, reading))]
+  const layers = [main, ...files].flatMap((file) => file?.layer ?? [])
+  return { layers: [...layers, ...environmentLayers(request, problems), ...flagLayers(request.flags)], problems }
+}
+
+interface FileLayer {
+  file: string
+  layer: Layer
+}
+
+interface Reading {
+  problems: Problem[]
+  /** Files included so far. */
+  files: number
+  /** The files that are being read, each included by the one before. */
+  within: readonly string[]
+}
+
+/** What a file includes: after the file itself, each with what it includes in turn; patterns start from the file's directory, as in Salt. */
+function readIncluded({ file, layer }: FileLayer, reading: Reading): FileLayer[] {
+  return patternsOf(layer.values['include']).flatMap((pattern) => {
+    const found = readPattern(pattern, dirname(file), reading)
+    if (found.length > 0 || !hasWildcard(pattern)) return found
+    const source = layer.sourceOf(['include'], 'value')
+    reading.problems.push({ severity: 'warning', source, option: 'include', what: `${JSON.stringify(pattern)} names no file that could be read` })
+    return found
+  })
+}
+
+function readPattern(pattern: string, directory: string, reading: Reading): FileLayer[] {
+  let files: string[]
+  try {
+    files = matchingFiles(directory, pattern)
+  } catch (error) {
+    reading.problems.push(fileProblem(join(directory, pattern), `cannot be read: ${errorCode(error)}`, 'check that its directory may be read'))
+    return []
   }
-  const files = included.slice(0, MAX_INCLUDED_FILES).map((file) => readFileLayer(file, problems, false))
-  const layers = [main, ...files, ...environmentLayers(request, problems), ...flagLayers(request.flags)]
-  return { layers: layers.filter((layer) => layer !== undefined), problems }
+  return files.flatMap((file) => {
+    reading.files += 1
+    if (reading.files > MAX_INCLUDED_FILES) {
+      if (reading.files === MAX_INCLUDED_FILES + 1) {
+        reading.problems.push(fileProblem(directory, `more than ${MAX_INCLUDED_FILES} files are included`, 'join some of them'))
+      }
+      return []
+    }
+    if (reading.within.includes(file)) {
+      reading.problems.push(fileProblem(file, 'includes itself', 'take the include away'))
+      return []
+    }
+    const read = readFileLayer(file, reading.problems, false)
+    if (read === undefined) return []
+    const inner: Reading = { ...reading, within: [...reading.within, file] }
+    const more = readIncluded(read, inner)
+    reading.files = inner.files
+    return [read, ...more]
+  })
+}
+
+function patternsOf(value: unknown): string[] {
+  return (Array.isArray(value) ? value : [value]).filter((pattern): pattern is string => typeof pattern === 'string' && pattern !== '')
 }
 
 /** Puts layers on top of each other: maps are merged key by key, everything else is replaced. */
@@ -83,7 +135,7 @@ function hasPath(value: unknown, path: readonly string[]): boolean {
   return true
 }
 
-function readFileLayer(file: string, problems: Problem[], optional: boolean): Layer | undefined {
+function readFileLayer(file: string, problems: Problem[], optional: boolean): FileLayer | undefined {
   let content: string
   try {
     if (statSync(file).size > MAX_FILE_BYTES) {
@@ -106,7 +158,7 @@ function readFileLayer(file: string, problems: Problem[], optional: boolean): La
     problems.push(fileProblem(file, 'is not a map of options', 'write lines such as `master: salt.example.org`'))
     return undefined
   }
-  return { values: value, sourceOf: (path, part) => ({ kind: 'file', file, ...locate(path, part) }) }
+  return { file, layer: { values: value, sourceOf: (path, part) => ({ kind: 'file', file, ...locate(path, part) }) } }
 }
 
 function environmentLayers(request: LayerRequest, problems: Problem[]): Layer[] {
@@ -131,21 +183,6 @@ function flagLayers(flags: Readonly<Record<string, unknown>>): Layer[] {
     if (value === undefined) return []
     return [{ values: { [name]: value }, sourceOf: (): Source => ({ kind: 'flag', name: `--${name.replaceAll('_', '-')}` }) }]
   })
-}
-
-/** Files that a pattern such as `minion.d/*.conf` names, sorted; `*` and `?` work in its last part and pass over hidden files. */
-function matchingFiles(directory: string, pattern: string): string[] {
-  const full = isAbsolute(pattern) ? pattern : join(directory, pattern)
-  if (!/[*?]/.test(full)) return [full]
-  const parts = basename(full).replaceAll(/[.+^${}()|[\]\\]/g, String.raw`\$&`)
-  const test = new RegExp(`^${parts.replaceAll('*', '.*').replaceAll('?', '.')}$`)
-  try {
-    const names = readdirSync(dirname(full)).filter((name) => test.test(name) && !name.startsWith('.'))
-    return names.toSorted().map((name) => join(dirname(full), name))
-  } catch (error) {
-    if (isMissing(error)) return []
-    throw error
-  }
 }
 
 function fileProblem(file: string, what: string, advice: string): Problem {

@@ -39,8 +39,8 @@ export interface ConfigSources {
   id: 'option' | 'minion_id' | 'hostname'
 }
 
-/** Variables with our prefix that are not options. */
-const NOT_OPTIONS = ['BRINE_CONFIG_DIR', 'BRINE_DIST']
+/** Variables with our prefix that are not options; the last four are what programs of jobs and of the returner exec find in their environment. */
+const NOT_OPTIONS = ['BRINE_CONFIG_DIR', 'BRINE_DIST', 'BRINE_JOB', 'BRINE_KEY', 'BRINE_JID', 'BRINE_MINION_ID']
 
 /**
  * Loads and checks the minion's configuration.

@@ -195,10 +195,19 @@ describe('problems', () => {
   test('a file or directory that is not there is told, a missing main file is not', async () => {
     write({ 'minion.d/x.conf': 'include: nowhere\n' })
 
-    expect(await problemsOf({ flags: { id: 'x' } })).toEqual([])
-    write({ minion: 'include: nowhere\n' })
-    expect(await problemsOf()).toEqual(['nowhere:1:1: error: cannot be read: ENOENT; check that it exists and may be read'])
+    expect(await problemsOf({ flags: { id: 'x' } })).toEqual(['minion.d/nowhere:1:1: error: cannot be read: ENOENT; check that it exists and may be read'])
+    write({ minion: 'include: nowhere\n', 'minion.d/x.conf': 'include: none/*.conf\n' })
+    expect(await problemsOf({ flags: { id: 'x' } })).toEqual([
+      'minion.d/x.conf:1:10: warning: include: "none/*.conf" names no file that could be read',
+      'nowhere:1:1: error: cannot be read: ENOENT; check that it exists and may be read',
+    ])
     expect((await problemsOf({ directory: join(directory, 'none') }))[0]).toMatch(/none:1:1: warning: does not exist/)
+  })
+
+  test('what a job or a returner finds in its environment is no option', async () => {
+    write({ minion: 'id: x\n' })
+
+    expect(await problemsOf({ environment: { BRINE_JOB: 'a/1/1', BRINE_KEY: 'k', BRINE_JID: '1', BRINE_MINION_ID: 'm' } })).toEqual([])
   })
 
   test('a file that is too large is not read', async () => {
