@@ -89,8 +89,11 @@ function wordsOf(issue: z.core.$ZodIssue, value: unknown, path: string[]): { wha
   if (issue.code === 'invalid_union') return { what: `${issue.message}${got}` }
   if (issue.code !== 'invalid_type') return { what: `${shown}${issue.message}` }
   // The library's own words begin so; where an option has words of its own they are better.
-  return { what: issue.message.startsWith('Invalid input') ? `expected ${issue.expected}${got}` : `${issue.message}${got}` }
+  return { what: issue.message.startsWith('Invalid input') ? `expected ${EXPECTED[issue.expected] ?? issue.expected}${got}` : `${issue.message}${got}` }
 }
+
+/** The library's names of kinds as people call them. */
+const EXPECTED: Readonly<Record<string, string>> = { array: 'a list', object: 'a map', record: 'a map', string: 'a text', number: 'a number', boolean: 'True or False' }
 
 function quotable(value: unknown, path: string[]): boolean {
   if (path.some(isSecretName)) return false

@@ -25,10 +25,10 @@ describe('problems of values', () => {
   })
 
   test('a wrong kind is named in words', () => {
-    expect(wordsFor({ http: [] })).toEqual(['http | expected object, got a list'])
+    expect(wordsFor({ http: [] })).toEqual(['http | expected a map, got a list'])
     expect(wordsFor({ http: { password: 'x'.repeat(20), host: null, ports: 'x' } })).toEqual([
-      'http.host | expected string, got nothing',
-      'http.ports | expected array, got a text',
+      'http.host | expected a text, got nothing',
+      'http.ports | expected a list, got a text',
     ])
   })
 
