@@ -1,20 +1,25 @@
 import { z } from 'zod'
-import { type DurationUnit, parseDuration, parseSize } from './units.ts'
+import { type DurationUnit, formatDuration, formatSize, parseDuration, parseSize } from './units.ts'
 
 /** The kinds of values that options have. Each gives a message a person can act on. */
 
-/** A duration, in milliseconds once parsed. `unit` is what a bare number means: Salt's options fix it. */
-export function duration(unit: DurationUnit) {
+/**
+ * A duration, in milliseconds once parsed. `unit` is what a bare number means: Salt's options fix it. `least`, milliseconds: a wait of
+ * nothing would be tried without end, and a limit of nothing would be over before anything began.
+ */
+export function duration(unit: DurationUnit, least = 0) {
   return z
     .union([z.number(), z.string()], { error: `expected a duration such as "30s", or a number (${unit})` })
     .transform((input, context) => parsedOr(parseDuration(input, unit), context, `is not a duration; write for example "30s", "5m" or "1h30m"`))
+    .refine((ms) => ms >= least, { error: `must be at least ${formatDuration(least)}` })
 }
 
-/** A size, in bytes once parsed. */
-export function size() {
+/** A size, in bytes once parsed; `least` in bytes, too. */
+export function size(least = 0) {
   return z
     .union([z.number(), z.string()], { error: 'expected a size such as "64MiB", or a number of bytes' })
     .transform((input, context) => parsedOr(parseSize(input), context, 'is not a size; write for example "64MiB", "1GB" or a number of bytes'))
+    .refine((bytes) => bytes >= least, { error: `must be at least ${formatSize(least)}; a number without a unit is bytes` })
 }
 
 /** A text. Numbers are taken as their text, as Salt does with an id such as 1234. */
@@ -36,9 +41,9 @@ export function count(least: number, most: number = Number.MAX_SAFE_INTEGER) {
   return z.int({ error: 'expected a whole number' }).min(least).max(most)
 }
 
-/** A fraction from 0 to 1. */
-export function share() {
-  return z.number({ error: 'expected a number from 0 to 1' }).min(0).max(1)
+/** A fraction from 0 to 1, or of a part of that. */
+export function share(least = 0, most = 1) {
+  return z.number({ error: `expected a number from ${least} to ${most}` }).min(least).max(most)
 }
 
 /** True or False. */

@@ -6,6 +6,14 @@ import { z } from 'zod'
 import { fileServerOptions } from './file-server-options.ts'
 import { count, duration, flag, logLevel, oneOf, path, share, size, text, textList } from './option-types.ts'
 
+/** Waits and time limits below this would keep a processor busy, or leave no time to answer. */
+const SHORTEST_WAIT_MS = 100
+/** What is dropped sooner than this was never kept. */
+const SHORTEST_AGE_MS = 60_000
+const MIB = 1024 * 1024
+/** A smaller store would drop the return of every job. */
+const SMALLEST_STORE_BYTES = 4 * MIB
+
 const masterOptions = {
   master: textList()
     .refine((list) => list.length > 0, { error: 'at least one master is needed' })
@@ -23,7 +31,10 @@ const masterOptions = {
   ssl: z.literal([false, null], { error: 'TLS is not supported; remove this option' }).default(null).describe('Not supported'),
   master_finger: text().prefault('').describe("The fingerprint the master's key must have before it is trusted"),
   verify_master_pubkey_sign: flag().default(false).describe("Verify the signature of the master's key"),
-  master_sign_key_name: text().prefault('master_sign').describe('Name of that verification key in pki_dir, without .pub'),
+  master_sign_key_name: text()
+    .refine((name) => /^[\w.-]+$/.test(name), { error: 'is not a file name' })
+    .prefault('master_sign')
+    .describe('Name of that verification key in pki_dir, without .pub'),
   always_verify_signature: flag().default(false).describe("Verify the signature of the master's key at every authentication"),
   sign_pub_messages: flag().default(true).describe('Accept only signed publications (Salt: False)'),
   master_alive_interval: duration('s').prefault(0).describe('How often the connection is checked; 0 leaves it to the link'),
@@ -67,13 +78,13 @@ const securityOptions = {
 }
 
 const retryOptions = {
-  auth_timeout: duration('s').prefault(5).describe('One attempt to authenticate'),
-  acceptance_wait_time: duration('s').prefault(10).describe('Between attempts while the key is not accepted'),
+  auth_timeout: duration('s', SHORTEST_WAIT_MS).prefault(5).describe('One attempt to authenticate'),
+  acceptance_wait_time: duration('s', SHORTEST_WAIT_MS).prefault(10).describe('Between attempts while the key is not accepted'),
   acceptance_wait_time_max: duration('s').prefault(0).describe('Up to which that time doubles; 0 keeps it'),
   random_startup_delay: duration('s').prefault(0).describe('Spread of the first connection'),
-  recon_default: duration('ms').prefault(1000).describe('First wait before a new connection; a bare number is milliseconds'),
+  recon_default: duration('ms', SHORTEST_WAIT_MS).prefault(1000).describe('First wait before a new connection; a bare number is milliseconds'),
   recon_max: duration('ms').prefault(10_000).describe('Longest wait; a bare number is milliseconds'),
-  request_channel_timeout: duration('s').prefault(60).describe('One request to the master'),
+  request_channel_timeout: duration('s', SHORTEST_WAIT_MS).prefault(60).describe('One request to the master'),
   tcp_keepalive: flag().default(true).describe('Let TCP ask whether a silent master is still there'),
   tcp_keepalive_idle: duration('s').prefault(300).describe('Silence before it asks; 20 s at most (Salt: as long as set)'),
 }
@@ -115,11 +126,11 @@ const workOptions = {
 const outbox = z
   .strictObject({
     dir: path().default('/var/lib/brine/minion').describe('Directory of the store'),
-    max_bytes: size().optional().describe('Database, log and dead letters; by default a tenth of the free disk, 64 MiB to 1 GiB'),
+    max_bytes: size(SMALLEST_STORE_BYTES).optional().describe('Database, log and dead letters; by default a tenth of the free disk, 64 MiB to 1 GiB'),
     max_rows: count(1).default(1_000_000).describe('Queued and dead deliveries'),
-    max_age: duration('s').prefault('30d').describe('Of a queued or dead delivery, counted while the agent runs'),
-    destination_share: share().default(0.5).describe('Largest part of the space that one destination may hold'),
-    master_reserve: share().default(0.25).describe('Part of the space kept for the master'),
+    max_age: duration('s', SHORTEST_AGE_MS).prefault('30d').describe('Of a queued or dead delivery, counted while the agent runs'),
+    destination_share: share(0.05).default(0.5).describe('Largest part of the space that one destination may hold'),
+    master_reserve: share(0, 0.9).default(0.25).describe('Part of the space kept for the master'),
     remember_jids: count(1).default(1_000_000).describe('Job ids remembered against a second run'),
     remember_for: duration('s').prefault('30d').describe('Or as long; whichever keeps more'),
     remember_max_bytes: size().prefault('100MiB').describe('Space for them at most'),
@@ -133,14 +144,14 @@ const outbox = z
 
 const delivery = z
   .strictObject({
-    backoff_base: duration('s').prefault('1s').describe('First wait after a failure'),
-    backoff_cap: duration('s').prefault('60s').describe('Longest wait'),
-    operator_retry: duration('s').prefault('1h').describe('Wait after a fault that someone must mend'),
+    backoff_base: duration('s', SHORTEST_WAIT_MS).prefault('1s').describe('First wait after a failure'),
+    backoff_cap: duration('s', SHORTEST_WAIT_MS).prefault('60s').describe('Longest wait'),
+    operator_retry: duration('s', SHORTEST_WAIT_MS).prefault('1h').describe('Wait after a fault that someone must mend'),
     drain_rate: z.number().positive().default(200).describe('Backlog deliveries a second and destination'),
     drain_burst: count(1).default(50).describe('Backlog deliveries that unused time may save up'),
     batch_bytes: size().prefault('4MiB').describe('Returns handed over together at most'),
     in_flight_bytes: size().prefault('16MiB').describe('Returns under way to one destination at most'),
-    send_timeout: duration('s').prefault('60s').describe('One hand-over'),
+    send_timeout: duration('s', SHORTEST_WAIT_MS).prefault('60s').describe('One hand-over'),
     max_destinations: count(1, 64).default(64).describe('Destinations at a time'),
   })
   .prefault({})
@@ -148,10 +159,10 @@ const delivery = z
 
 const returnerHost = z
   .strictObject({
-    deadline: duration('s').prefault('60s').describe('One call of a returner'),
-    memory_limit: size().prefault('256MiB').describe('Memory of a returner process'),
+    deadline: duration('s', SHORTEST_WAIT_MS).prefault('60s').describe('One call of a returner'),
+    memory_limit: size(64 * MIB).prefault('256MiB').describe('Memory of a returner process'),
     idle_stop: duration('s').prefault('5m').describe('Silence after which a returner process ends'),
-    start_timeout: duration('s').prefault('15s').describe('Start of a returner process'),
+    start_timeout: duration('s', SHORTEST_WAIT_MS).prefault('15s').describe('Start of a returner process'),
     restart_backoff_cap: duration('s').prefault('60s').describe('Longest wait before a failed process starts again'),
     packages: z.record(z.string(), z.string()).default({}).describe('Returners from npm packages under the configuration directory: name → package'),
   })
@@ -164,7 +175,7 @@ const jobs = z
     output_limit: size().prefault('64MiB').describe("A command's output; more is cut and marked"),
     shutdown_grace: duration('s').prefault('30s').describe('How long running jobs may finish after SIGTERM'),
     survivors: oneOf('end', 'leave').default('end').describe('What becomes of the processes of an interrupted job'),
-    question_stale: duration('s').prefault('60s').describe('Age at which an answer about jobs is dropped'),
+    question_stale: duration('s', SHORTEST_WAIT_MS).prefault('60s').describe('Age at which an answer about jobs is dropped'),
   })
   .prefault({})
   .describe('How jobs run (not in Salt)')
