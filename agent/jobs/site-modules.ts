@@ -7,6 +7,7 @@ import { errorCode, errorText } from '../modules/error-text.ts'
 import type { SiteFile } from '../modules/registry.ts'
 import { encode } from '../wire/msgpack.ts'
 import type { ValueObject } from '../wire/value.ts'
+import { siteFileFault } from '../site-file.ts'
 import { openJobProcess } from './job-process.ts'
 import type { JobProcess } from './job-process.ts'
 import type { ProcessRunner } from './process-runner.ts'
@@ -39,6 +40,12 @@ export async function scanSiteModules(settings: SiteModulesSettings): Promise<Si
   let child: JobProcess | undefined
   try {
     for (const file of files) {
+      const fault = siteFileFault(file)
+      if (fault !== undefined) {
+        settings.log.warn({ file, error: fault }, 'a module file is not loaded')
+        found.push({ file, error: fault })
+        continue
+      }
       child ??= openJobProcess(settings.runner, markerWord, settings.environment)
       try {
         const limit = { timeoutMs: settings.loadTimeoutMs ?? defaultLoadTimeoutMs, clock: settings.clock }

@@ -1,6 +1,7 @@
-import { type Dirent, readdirSync, statSync } from 'node:fs'
+import { type Dirent, readdirSync } from 'node:fs'
 import { join, parse } from 'node:path'
 import { builtInReturners } from '../../returners/registry.ts'
+import { siteFileFault } from '../site-file.ts'
 import { isReturnerName } from './definition.ts'
 import type { LoadSpec } from './protocol.ts'
 
@@ -50,7 +51,7 @@ function siteSources(directory: string): Source[] {
     // Hidden files and `_helpers.ts` are not returners; neither are declarations and tests beside them.
     if (!endings.has(ext) || /^[._]|\.(d|test|spec)$/.test(name)) continue
     const path = join(directory, entry.name)
-    const fault = nameFault(name) ?? permissionFault(directory) ?? permissionFault(path)
+    const fault = nameFault(name) ?? siteFileFault(path)
     sources.push({ name, origin: path, load: { kind: 'file', path }, ...faultOf(fault) })
   }
   return sources.toSorted((one, other) => (one.origin < other.origin ? -1 : 1))
@@ -70,15 +71,4 @@ function faultOf(fault: string | undefined): { fault?: string } {
 
 function nameFault(name: string): string | undefined {
   return isReturnerName(name) ? undefined : `"${name}" cannot be a returner's name: lower case letters, digits and underscores only`
-}
-
-/** Whoever can write the file runs code as the agent. */
-function permissionFault(path: string): string | undefined {
-  try {
-    const stat = statSync(path)
-    const sticky = (stat.mode & 0o1000) !== 0 && stat.isDirectory()
-    return (stat.mode & 0o002) !== 0 && !sticky ? `${path} is writable by everybody; it is not loaded` : undefined
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error)
-  }
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
@@ -233,6 +233,22 @@ describe("a site's own module", () => {
     expect((await run('a_loop.x')).return).toBe("'a_loop.x' is not available. Possible reasons: 'loading took longer than 3 s'")
     expect((await run('b_exit.x')).return).toContain("the job's process ended (3)")
     expect((await run('good.hello')).return).toBe('hello')
+  })
+
+  test('that everybody may write is not loaded, nor is one of such a directory', async () => {
+    const directory = join(site, 'open')
+    const within = join(directory, 'within')
+    mkdirSync(within, { recursive: true })
+    const code = (name: string) => `export default { name: '${name}', functions: { hello: { doc: '', run: () => 'hello' } } }`
+    for (const name of ['loose', 'tight']) writeFileSync(join(directory, `${name}.js`), code(name))
+    writeFileSync(join(within, 'inside.js'), code('inside'))
+    chmodSync(join(directory, 'loose.js'), 0o666)
+    chmodSync(within, 0o777)
+    const { run } = harness({ moduleDirs: [directory, within] })
+
+    expect((await run('loose.hello')).return).toMatch(/^'loose\.hello' is not available\. Possible reasons: '.*loose\.js is writable by everybody; it is not loaded'$/)
+    expect((await run('inside.hello')).return).toMatch(/within is writable by everybody/)
+    expect((await run('tight.hello')).return).toBe('hello')
   })
 
   test('may replace a built-in function, but not one that must answer at once', async () => {
