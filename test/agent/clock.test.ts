@@ -13,7 +13,7 @@ afterEach(() => {
 
 describe('a timer', () => {
   test.each([1, DAY_MS, 60 * DAY_MS])('of %i ms fires then, once, and not before', (ms) => {
-    const fired = vi.fn()
+    const fired = vi.fn<() => void>()
     systemClock.timer(ms, fired)
 
     vi.advanceTimersByTime(ms - 1)
@@ -25,7 +25,7 @@ describe('a timer', () => {
   })
 
   test('longer than any of Node\'s is cancelled at every moment', () => {
-    const fired = vi.fn()
+    const fired = vi.fn<() => void>()
     const cancel = systemClock.timer(60 * DAY_MS, fired)
 
     vi.advanceTimersByTime(50 * DAY_MS)
