@@ -84,6 +84,18 @@ describe('pcre', () => {
     expect(performance.now() - began).toBeLessThan(5000)
   })
 
+  test('gives a pattern that was out of time a second, longer try: the host may have been busy', () => {
+    const slow = ['(a+)+$', `${'a'.repeat(22)}!`] as const
+
+    expect(regexMatch(...slow, [1])).toBeUndefined()
+    expect(regexMatch(...slow, [1, 20_000])).toBe(false)
+  })
+
+  test('reads {,} as any number, and {} as itself', () => {
+    expect(['', 'aa', 'b'].map((text) => regexMatch('a{,}$', text))).toEqual([true, true, false])
+    expect(['a{}', 'a'].map((text) => regexMatch('a{}', text))).toEqual([true, false])
+  })
+
   test('gives up at the first of many grains, and takes no match for a negated one', () => {
     const members = Array.from({ length: 100 }, () => 'a'.repeat(64))
     const host: Subject = { ...subject, grains: { members }, pillar: { members } }
@@ -93,7 +105,7 @@ describe('pcre', () => {
     expect(isTargeted({ type: 'compound', tgt: 'not P@members:(a+)+b' }, host)).toBe(false)
     expect(isTargeted({ type: 'compound', tgt: 'not J@members:(?>a)b or *' }, host)).toBe(false)
 
-    expect(performance.now() - began).toBeLessThan(3000)
+    expect(performance.now() - began).toBeLessThan(6000)
   })
 
   test('refuses very long patterns, and never runs what is in them', () => {
