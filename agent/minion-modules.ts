@@ -73,6 +73,11 @@ export function createModules(parts: ModuleParts): MinionModules {
       outputLimitBytes: config.jobs.output_limit,
       refreshGrains: async () => void (await grains.refresh()),
       refreshPillar: () => pillar.refresh(),
+      async compilePillar(question) {
+        const compiled = await pillar.compile(question)
+        if (compiled === undefined) throw new CommandExecutionError('No master is connected: no pillar was compiled.')
+        return compiled
+      },
       async refreshModules() {
         await registry.refresh()
         await parts.refreshReturners()

@@ -13,6 +13,7 @@ import type { Logger } from './log.ts'
 import { createMinionGrains } from './minion-grains.ts'
 import { createMinionJobs } from './minion-jobs.ts'
 import { createLinks, joinLink, linkWithKey } from './minion-links.ts'
+import { createMinionMine } from './minion-mine.ts'
 import { deliverySettings, hostSettings } from './minion-settings.ts'
 import { statusOf } from './minion-status.ts'
 import { openOutbox } from './outbox/outbox.ts'
@@ -113,7 +114,7 @@ async function compose(
   outbox.onGap(alarms.gap)
   outbox.onAvailability(alarms.availability)
 
-  const pillar = createPillarKeeper(config.id, grains.current, links.map(({ link }) => link), log)
+  const pillar = createPillarKeeper(config, grains.current, links.map(({ link }) => link), log)
   const jobs = createMinionJobs({ loaded, log, clock, outbox, delivery, grains, pillar, linkFor, refreshReturners: async () => void (await host.refresh()) })
   for (const { link } of links) releases.push(() => link.stop())
   releases.push(() => delivery.stop(DELIVERY_GRACE_MS))
@@ -143,8 +144,10 @@ async function compose(
   await reportInterrupted(outbox, jobs, log)
   delivery.start()
   host.describeSite().catch((error: unknown) => log.error({ err: error }, 'The returner directories could not be looked into'))
+  const mine = createMinionMine({ config, log, clock, jobs, pillar, linkFor })
+  releases.push(() => mine.stop())
   for (const { link } of links) {
-    joinLink(link, { config, log, clock, grains, jobs, delivery, pillar })
+    joinLink(link, { config, log, clock, grains, jobs, delivery, pillar, mine })
   }
   const cancelStart = clock.timer(config.random_startup_delay * clock.random(), () => {
     for (const { link } of links) link.start()

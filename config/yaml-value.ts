@@ -1,6 +1,6 @@
 /** YAML as values of Salt's wire, which tell 1.0 from 1 and allow any key in a map. */
 import { type Node, isAlias, isMap as isMapNode, isScalar, isSeq, parseDocument } from 'yaml'
-import { Float, entries, isMap, type Value, type ValueObject } from '../agent/wire/value.ts'
+import { Float, entries, isMap, mapOf, type Value } from '../agent/wire/value.ts'
 import { readPlain } from './yaml-scalars.ts'
 
 /** Aliases may unfold to at most this many values. */
@@ -83,14 +83,4 @@ function scalar(text: string, bare: boolean, tag: string | undefined): Value {
 function plainValue(text: string): Value {
   const { kind, value } = readPlain(text)
   return kind === 'float' && Number.isInteger(value) ? new Float(Number(value)) : value
-}
-
-/** A map of these members: an object when every key is text that keeps its place in one, else a `Map`. Of the same key the last counts. */
-export function mapOf(pairs: [Value, Value][]): Value {
-  const map = Object.create(null) as ValueObject
-  for (const [key, value] of pairs) {
-    if (typeof key !== 'string' || /^\d+$/.test(key)) return new Map(pairs)
-    map[key] = value
-  }
-  return map
 }

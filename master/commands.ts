@@ -72,8 +72,7 @@ export function makeCommands(ports: CommandPorts): CommandHandler {
       log.warn({ id }, 'a return without a usable job id or value is ignored')
       return nil
     }
-    const { cmd: _cmd, ...rest } = load
-    const ret: ValueObject = { ...rest, jid, id }
+    const ret: ValueObject = { ...load, jid, id }
     const stored = jid === 'nocache' ? 'new' : await store(ret)
     if (stored === 'again') log.info({ id, jid }, 'a return came again and is acknowledged')
     else events.fire(`salt/job/${jid}/ret/${id}`, ret)
@@ -82,7 +81,7 @@ export function makeCommands(ports: CommandPorts): CommandHandler {
 
   async function store(ret: ValueObject): Promise<'new' | 'again'> {
     // What Salt's minions leave out is filled in, so that a record is whole.
-    const { nonce: _nonce, ts: _ts, _stamp, sig: _sig, ...fields } = ret
+    const { cmd: _cmd, nonce: _nonce, ts: _ts, _stamp, sig: _sig, ...fields } = ret
     const whole = { fun: '', fun_args: [], retcode: 0, success: true, ...fields }
     const { record, json } = recordOf(encode(whole))
     return ports.jobCache.storeReturn({ ret: record, json })
@@ -93,8 +92,7 @@ export function makeCommands(ports: CommandPorts): CommandHandler {
     if (Array.isArray(list)) {
       for (const event of list) fire(id, get(event, 'tag'), get(event, 'data'))
     } else {
-      const { cmd: _cmd, ...data } = load
-      fire(id, get(load, 'tag'), data)
+      fire(id, get(load, 'tag'), load)
     }
     return nil
   }

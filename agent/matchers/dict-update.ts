@@ -1,4 +1,5 @@
-import { entries, isMap } from '../wire/value.ts'
+/** Merging maps as Salt does (utils/dictupdate.py): for grains, pillar and defaults alike. */
+import { entries, isMap, mapOf } from '../wire/value.ts'
 import type { Value, ValueObject } from '../wire/value.ts'
 
 type Mapping = ValueObject | Map<Value, Value>
@@ -7,8 +8,8 @@ type Mapping = ValueObject | Map<Value, Value>
 const MAX_DEPTH = 256
 
 /**
- * A map with another one merged into it (Salt's utils/dictupdate.py, update): maps under the same key are merged level by level, any other
- * value of the second replaces the first's. `mergeLists`: members of lists that are not there yet are added instead. Neither map is changed.
+ * A map with another one merged into it (Salt's `update`): maps under the same key are merged level by level, any other value of the
+ * second replaces the first's. `mergeLists`: members of lists that are not there yet are added instead. Neither map is changed.
  */
 export function dictUpdate(base: Mapping, update: Mapping, mergeLists = false): Mapping {
   return merged(base, update, mergeLists, 0)
@@ -20,9 +21,21 @@ function merged(base: Mapping, update: Mapping, mergeLists: boolean, depth: numb
   for (const [key, value] of entries(update)) {
     const own = all.get(key)
     if (isMap(own) && isMap(value)) all.set(key, merged(own, value, mergeLists, depth + 1))
-    else if (mergeLists && Array.isArray(own) && Array.isArray(value)) all.set(key, [...own, ...value.filter((item) => !own.includes(item))])
-    else all.set(key, value)
+    else all.set(key, mergeLists && Array.isArray(own) && Array.isArray(value) ? joinedLists(own, value) : value)
   }
-  if (base instanceof Map || update instanceof Map) return all
-  return Object.assign(Object.create(null) as ValueObject, Object.fromEntries(all as Map<string, Value>))
+  return mapOf([...all])
+}
+
+/** The first list, and what of the second is not in it. */
+export function joinedLists(first: Value[], second: Value[]): Value[] {
+  return [...first, ...second.filter((item) => !first.some((other) => isSame(other, item)))]
+}
+
+function isSame(a: Value, b: Value): boolean {
+  if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((item, at) => isSame(item, b[at] ?? null))
+  if (isMap(a) && isMap(b)) {
+    const others = new Map<Value, Value>(entries(b))
+    return entries(a).length === others.size && entries(a).every(([key, value]) => others.has(key) && isSame(value, others.get(key) ?? null))
+  }
+  return a === b
 }

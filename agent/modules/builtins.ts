@@ -4,7 +4,10 @@ import type { BuiltinModules } from './registry.ts'
 export const builtinModules: BuiltinModules = {
   cmd: async () => (await import('./cmd.ts')).default,
   cp: async () => (await import('./cp.ts')).default,
+  event: async () => (await import('./event.ts')).default,
   grains: async () => (await import('./grains.ts')).default,
+  mine: async () => (await import('./mine.ts')).default,
+  pillar: async () => (await import('./pillar.ts')).default,
   saltutil: async () => (await import('./saltutil.ts')).default,
   sys: async () => (await import('./sys.ts')).default,
   test: async () => (await import('./test.ts')).default,

@@ -34,6 +34,14 @@ export interface MasterAccess {
   request(load: ValueObject, options?: { timeoutMs?: number; signal?: AbortSignal }): Promise<Value>
 }
 
+/** What may be asked of a pillar: its environments, what is merged over it, an external pillar for this once. */
+export interface PillarQuestion {
+  saltenv?: string | null
+  pillarenv?: string | null
+  override?: ValueObject
+  ext?: ValueObject
+}
+
 /** What the built-in modules have beyond the contract. */
 export interface AgentServices {
   jobs: JobControl
@@ -52,6 +60,12 @@ export interface AgentServices {
   refreshGrains(): Promise<void>
   /** Resolves true when the master gave the pillar, false when it could not be had in time. */
   refreshPillar(): Promise<boolean>
+  /**
+   * A pillar that the master compiles for this answer alone; the minion's own stays.
+   *
+   * @throws CommandExecutionError when no master is connected; LinkError or TransportError when there is no answer
+   */
+  compilePillar(question: PillarQuestion): Promise<ValueObject>
   refreshModules(): Promise<void>
 }
 

@@ -1,7 +1,10 @@
 import type { Link } from '../link/port.ts'
 import type { Logger } from '../log.ts'
 import type { ValueObject } from '../wire/value.ts'
-import { requestPillar } from './pillar.ts'
+import { type PillarRequest, requestPillar } from './pillar.ts'
+
+/** What may be asked of a pillar that is compiled for one answer. */
+export type PillarQuestion = Partial<Pick<PillarRequest, 'saltenv' | 'pillarenv' | 'override' | 'ext'>>
 
 /** The pillar of the last answer, and how to get a newer one. */
 export interface PillarKeeper {
@@ -10,27 +13,47 @@ export interface PillarKeeper {
   fetch(link: Link): Promise<void>
   /** Asks the first connected master. Resolves false when none gave it. */
   refresh(): Promise<boolean>
+  /**
+   * A pillar compiled for this answer alone; the current one stays. Undefined when no master is connected.
+   *
+   * @throws LinkError or TransportError when the master does not answer
+   */
+  compile(question: PillarQuestion): Promise<ValueObject | undefined>
+}
+
+/** Whose pillar, and the option `pillarenv`. */
+export interface PillarSettings {
+  id: string
+  pillarenv: string | null
 }
 
 /** A keeper with an empty pillar until a master gives one. `grains`: today's, given to the master with each question. */
-export function createPillarKeeper(id: string, grains: () => ValueObject, links: readonly Link[], log: Logger): PillarKeeper {
+export function createPillarKeeper({ id, pillarenv }: PillarSettings, grains: () => ValueObject, links: readonly Link[], log: Logger): PillarKeeper {
   let pillar: ValueObject = {}
+  const ask = (link: Link, question: PillarQuestion): Promise<ValueObject> =>
+    requestPillar(link, { id, grains: grains(), saltenv: null, pillarenv, ...question })
+  const connected = (): Link | undefined => links.find((link) => link.state === 'connected')
+
   async function fetch(link: Link): Promise<void> {
-    pillar = await requestPillar(link, { id, grains: grains(), saltenv: null, pillarenv: null })
+    pillar = await ask(link, {})
   }
   return {
     current: () => pillar,
     fetch,
     async refresh() {
-      const connected = links.find((link) => link.state === 'connected')
-      if (connected === undefined) return false
+      const link = connected()
+      if (link === undefined) return false
       try {
-        await fetch(connected)
+        await fetch(link)
         return true
       } catch (error) {
         log.warn({ err: error }, 'the pillar could not be had')
         return false
       }
+    },
+    async compile(question) {
+      const link = connected()
+      return link === undefined ? undefined : ask(link, question)
     },
   }
 }

@@ -9,6 +9,10 @@ export interface PillarRequest {
   /** Salt's `saltenv` and `pillarenv`; null for none. */
   saltenv: string | null
   pillarenv: string | null
+  /** Merged over the master's own. */
+  override?: ValueObject
+  /** An external pillar for this answer alone, as the master's `ext_pillar` names one. */
+  ext?: ValueObject
 }
 
 /** Salt gives a pillar a minute to be compiled; a busy master needs it. */
@@ -21,10 +25,11 @@ export function pillarLoad(request: PillarRequest): ValueObject {
     grains: request.grains,
     saltenv: request.saltenv,
     pillarenv: request.pillarenv,
-    pillar_override: {},
+    pillar_override: request.override ?? {},
     extra_minion_data: {},
     ver: '2',
     cmd: '_pillar',
+    ...(request.ext === undefined ? {} : { ext: request.ext }),
   }
 }
 

@@ -89,3 +89,13 @@ export function get(map: unknown, key: string): Value | undefined {
 export function entries(map: ValueObject | Map<Value, Value>): [Value, Value][] {
   return map instanceof Map ? [...map.entries()] : Object.entries(map)
 }
+
+/** A map of these members: an object when every key is text that keeps its place in one, else a `Map`. Of the same key the last counts. */
+export function mapOf(members: [Value, Value][]): ValueObject | Map<Value, Value> {
+  const map = Object.create(null) as ValueObject
+  for (const [key, value] of members) {
+    if (typeof key !== 'string' || /^\d+$/.test(key)) return new Map(members)
+    map[key] = value
+  }
+  return map
+}

@@ -1,7 +1,6 @@
 /** An sls with what it includes (pillar/__init__.py, render_pstate). */
 import { globMatch } from '../../agent/matchers/glob.ts'
-import { type Value, entries, get, isMap } from '../../agent/wire/value.ts'
-import { mapOf } from '../../config/yaml-value.ts'
+import { type Value, entries, get, isMap, mapOf } from '../../agent/wire/value.ts'
 import { errorText } from '../../returners/lib/error-code.ts'
 import { type MergeSettings, type PillarMap, mergePillar } from './merge.ts'
 import { type PillarRoots, findSls, type SlsFile } from './roots.ts'
@@ -51,7 +50,7 @@ export function makeSlsRenderer(parts: RenderParts): (sls: string) => PillarMap 
       own.set(sls, state)
       return state
     }
-    const rest = mapOf(entries(state).filter(([key]) => key !== 'include')) as PillarMap
+    const rest = mapOf(entries(state).filter(([key]) => key !== 'include'))
     own.set(sls, rest)
     if (Array.isArray(include)) return withIncludes(rest, include, sls, file)
     errors.push(`Include Declaration in SLS '${sls}' is not formed as a list`)
@@ -119,5 +118,5 @@ function readInclude(item: Value): Include | undefined {
 
 function underKey(map: PillarMap, key: string | undefined): PillarMap {
   if (key === undefined) return map
-  return key.split(':').reduceRight<PillarMap>((inner, name) => mapOf([[name, inner]]) as PillarMap, map)
+  return key.split(':').reduceRight<PillarMap>((inner, name) => mapOf([[name, inner]]), map)
 }

@@ -29,6 +29,7 @@ const MAY_KNOW: readonly [room: string, allowed: readonly string[]][] = [
     [...COMMON, 'agent/wire/', 'agent/matchers/', 'agent/modules/', 'agent/outbox/port.ts', 'agent/delivery/port.ts', 'config/yaml-argument.ts'],
   ],
   ['agent/events/', [...COMMON, 'agent/wire/', 'agent/delivery/', 'agent/link/port.ts', 'agent/outbox/port.ts']],
+  ['agent/mine/', COMMON],
   ['agent/pillar/', [...COMMON, 'agent/wire/', 'agent/link/port.ts']],
   [
     'agent/returner-host/',

@@ -148,6 +148,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
         outputLimitBytes: options.outputLimitBytes ?? 64 * 1024 * 1024,
         refreshGrains: () => Promise.resolve(),
         refreshPillar: () => Promise.resolve(true),
+        compilePillar: () => Promise.reject(new Error('no master is connected')),
         refreshModules: () => registry.refresh(),
         ...options.services,
       }),
