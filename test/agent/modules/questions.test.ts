@@ -16,7 +16,7 @@ async function result(fun: string, arg: unknown[] = []): Promise<unknown> {
 
 describe('sys', () => {
   test('lists modules and functions', async () => {
-    expect(await result('sys.list_modules')).toEqual(['cmd', 'event', 'grains', 'mine', 'pillar', 'saltutil', 'sys', 'test'])
+    expect(await result('sys.list_modules')).toEqual(['cmd', 'cp', 'event', 'grains', 'mine', 'pillar', 'saltutil', 'sys', 'test'])
     expect(await result('sys.list_modules', ['s*'])).toEqual(['saltutil', 'sys'])
     expect(await result('sys.list_functions', ['sys'])).toEqual(['sys.argspec', 'sys.doc', 'sys.list_functions', 'sys.list_modules', 'sys.reload_modules'])
     expect(await result('sys.list_functions', ['test.p*', 'grains.ls'])).toEqual(['grains.ls', 'test.ping'])
