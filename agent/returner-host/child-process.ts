@@ -7,7 +7,7 @@ import type { Failure } from './failure.ts'
 import { readFrames, writeFrame } from './frames.ts'
 import { residentBytes } from './memory.ts'
 import { captureLines } from './output.ts'
-import { decodeAnswer, encodeRequest, maxAnswerBytes, type RequestBody } from './protocol.ts'
+import { decodeAnswer, encodeRequest, maxAnswerBytes, type RequestBody, type ToChild } from './protocol.ts'
 
 /** The program of a returner's process. */
 export const childProgram = entryPoint('agent/returner-host/child')
@@ -56,7 +56,8 @@ export function startProcess(settings: ChildSettings, clock: Clock, log: Logger)
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     detached: true,
   })
-  const channel = child.stdio[3] as Duplex
+  // Without a free descriptor nothing was started: there are no streams then, only the error that follows.
+  const channel = (child.stdio as typeof child.stdio | undefined)?.[3] as Duplex | undefined
   const waiting = new Map<number, (answer: Answer) => void>()
   let lastId = 0
   let reason: string | undefined
@@ -90,12 +91,17 @@ export function startProcess(settings: ChildSettings, clock: Clock, log: Logger)
     settle(message)
   }
 
-  readFrames(channel, maxAnswerBytes, receive, () => kill('it broke the protocol: an answer that is too long'))
-  channel.on('error', () => {})
-  captureOutput(child.stdout as Readable, 'stdout')
-  captureOutput(child.stderr as Readable, 'stderr')
+  function tell(message: ToChild): void {
+    if (channel !== undefined) writeFrame(channel, encodeRequest(message))
+  }
 
-  function captureOutput(stream: Readable, name: string): void {
+  if (channel !== undefined) readFrames(channel, maxAnswerBytes, receive, () => kill('it broke the protocol: an answer that is too long'))
+  channel?.on('error', () => {})
+  captureOutput(child.stdout ?? null, 'stdout')
+  captureOutput(child.stderr ?? null, 'stderr')
+
+  function captureOutput(stream: Readable | null, name: string): void {
+    if (stream === null) return
     captureLines(stream, clock, (line, leftOut) => {
       if (/JavaScript heap out of memory/.test(line)) outOfHeap = true
       log.info({ pid: child.pid, stream: name, line: settings.scrub(line), leftOut }, 'a returner process printed')
@@ -106,7 +112,7 @@ export function startProcess(settings: ChildSettings, clock: Clock, log: Logger)
     const end = (why: string) => {
       reason ??= why
       stopWatching()
-      channel.destroy()
+      channel?.destroy()
       const message = `the returner process ended: ${reason}`
       for (const settle of waiting.values()) settle({ ok: false, failure: { message } })
       waiting.clear()
@@ -146,11 +152,11 @@ export function startProcess(settings: ChildSettings, clock: Clock, log: Logger)
         // The slow watch of an idle process would come too late for a busy one.
         stopWatching()
         stopWatching = watchMemory()
-        writeFrame(channel, encodeRequest({ id: lastId, ...body }))
+        tell({ id: lastId, ...body })
         started?.(lastId)
       }),
     abort: (id) => {
-      if (waiting.has(id)) writeFrame(channel, encodeRequest({ method: 'abort', id }))
+      if (waiting.has(id)) tell({ method: 'abort', id })
     },
   }
 }
