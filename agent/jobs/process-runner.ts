@@ -61,7 +61,7 @@ export interface ProcessRunner {
   allProcesses(): Map<string, ProcessInfo[]>
 }
 
-/** After a forced end, how long the output of processes that escaped is still waited for. */
+/** After the end of a process, how long the output of others that hold its streams is still waited for. */
 const drainMs = 500
 const forkOutputBytes = 64 * 1024
 
@@ -108,7 +108,7 @@ export function createProcessRunner(settings: ProcessRunnerSettings): ProcessRun
         stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
         env: { ...env, ...marked.env },
       })
-      return forked(child, tree(child.pid ?? 0, marked.marker))
+      return forked(child, tree(child.pid ?? 0, marked.marker), clock)
     },
     processesOf: (jid) => markedProcesses(jobMarker(instance, jid)).map(({ info }) => info),
     allProcesses() {
@@ -202,7 +202,22 @@ function capture(stream: Readable | null, limit: number): () => Captured {
   return () => ({ bytes: Buffer.concat(chunks), totalBytes })
 }
 
-function forked(child: ChildProcess, end: (hard: boolean) => Promise<unknown>): ForkedProcess {
+/** As `whenClosed`, but a process that it left behind may hold the output for ever: that is waited for only a little. */
+function whenExited(child: ChildProcess, clock: Clock): Promise<number> {
+  return new Promise((resolve) => {
+    void whenClosed(child).then(resolve)
+    child.once('exit', (code, signal) => {
+      const cancel = clock.timer(drainMs, () => {
+        child.stdout?.destroy()
+        child.stderr?.destroy()
+        resolve(retcodeOf(code, signal))
+      })
+      child.once('close', cancel)
+    })
+  })
+}
+
+function forked(child: ChildProcess, end: (hard: boolean) => Promise<unknown>, clock: Clock): ForkedProcess {
   const stdout = capture(child.stdout, forkOutputBytes)
   const stderr = capture(child.stderr, forkOutputBytes)
   // A channel that is closed already shows by the exit that follows.
@@ -217,7 +232,7 @@ function forked(child: ChildProcess, end: (hard: boolean) => Promise<unknown>): 
       await end(hard)
     },
     close: () => void child.kill('SIGKILL'),
-    exited: whenClosed(child).then((retcode) => ({
+    exited: whenExited(child, clock).then((retcode) => ({
       retcode,
       output: Buffer.concat([stdout().bytes, stderr().bytes]).toString('utf8'),
     })),

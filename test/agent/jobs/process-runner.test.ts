@@ -154,6 +154,17 @@ describe('the end of the job', () => {
   })
 })
 
+describe('a process of our own', () => {
+  test('has ended when it has, also when what it started holds its output', async () => {
+    const entry = join(directory, 'entry.mjs')
+    writeFileSync(entry, "(await import('node:child_process')).spawn('sleep', ['600'], { stdio: 'inherit', detached: true }); console.log('said'); process.exit(3)")
+    const forked = runner.fork('j1', entry, { PATH: process.env['PATH'] ?? '' })
+
+    expect(await forked.exited).toEqual({ retcode: 3, output: 'said\n' })
+    expect(runner.processesOf('j1').map(({ name }) => name)).toEqual(['sleep'])
+  })
+})
+
 describe('a process group mark', () => {
   test('names the group while its leader lives, and nothing of another boot or another leader', async () => {
     const controller = new AbortController()
