@@ -6,7 +6,8 @@
  *
  * The list is test/durability/mutations-*.json; docs/durability.md shows the same rows as a table (checked by a test).
  */
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -24,27 +25,44 @@ function copyTree(): string {
   return copy
 }
 
-/** Runs the mutation's test in the copy. */
-function runTest(copy: string, mutation: Mutation): { green: boolean; output: string } {
+/** A test that takes longer than this hangs, milliseconds. */
+const longestMs = 180_000
+
+/** Runs a program in a process group of its own, so that workers in an endless loop end with it. Gives `hung` when it had to be ended. */
+async function run(args: string[], cwd: string): Promise<{ code: number | null; output: string; hung: boolean }> {
+  const child = spawn(process.execPath, args, { cwd, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+  let output = ''
+  let hung = false
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (output += text))
+  const timer = setTimeout(() => {
+    hung = true
+    process.kill(-(child.pid ?? 0), 'SIGKILL')
+  }, longestMs)
+  const [code] = (await once(child, 'close')) as [number | null]
+  clearTimeout(timer)
+  return { code, output, hung }
+}
+
+/** Runs the mutation's test in the copy. A test that hangs is red. */
+async function runTest(copy: string, mutation: Mutation): Promise<{ green: boolean; output: string }> {
   const vitest = join(packageRoot, 'node_modules', 'vitest', 'vitest.mjs')
-  const args = [vitest, 'run', mutation.test, '-t', mutation.name, '--passWithNoTests=false']
-  const done = spawnSync(process.execPath, args, { cwd: copy, encoding: 'utf8', timeout: 180_000 })
-  const output = done.stdout + done.stderr
+  const { code, output, hung } = await run([vitest, 'run', mutation.test, '-t', mutation.name, '--passWithNoTests=false'], copy)
+  if (hung) return { green: false, output: `${output}\nit did not end within ${longestMs / 1000} s` }
   // A pattern that matches nothing skips every test and would look green: that is a broken row, not a proof.
   if (!/Tests\s.*\d+ (passed|failed)/.test(output)) throw new Error(`no test ran for ${mutation.test} -t "${mutation.name}":\n${output}`)
-  return { green: done.status === 0, output }
+  return { green: code === 0, output }
 }
 
 /** Applies one mutation, runs its test, undoes it. Returns what is wrong with the row, or null. */
-function prove(copy: string, mutation: Mutation): string | null {
+async function prove(copy: string, mutation: Mutation): Promise<string | null> {
   const file = join(copy, mutation.file)
   const original = readFileSync(file, 'utf8')
   if (original.split(mutation.find).length !== 2) return `"${mutation.find}" must occur exactly once in ${mutation.file}`
-  const before = runTest(copy, mutation)
+  const before = await runTest(copy, mutation)
   if (!before.green) return `the test is red without the mutation:\n${before.output}`
   try {
     writeFileSync(file, original.replace(mutation.find, () => mutation.replace))
-    return runTest(copy, mutation).green ? 'the test stays green although the protection is gone' : null
+    return (await runTest(copy, mutation)).green ? 'the test stays green although the protection is gone' : null
   } finally {
     writeFileSync(file, original)
   }
@@ -56,7 +74,7 @@ const copy = copyTree()
 let failures = 0
 try {
   for (const mutation of mutations) {
-    const problem = prove(copy, mutation)
+    const problem = await prove(copy, mutation)
     if (problem !== null) failures += 1
     console.log(`${problem === null ? 'red as it must be' : 'NOT PROVEN      '}  ${mutation.law.padStart(3)}  ${mutation.test}: ${mutation.name}`)
     if (problem !== null) console.log(problem.replace(/^/gm, '    '))
