@@ -162,7 +162,8 @@ async function prepareNow(library: Library, spec: ReturnerSpec, settings: Return
   const entry = await library.describe(spec.returner, source && ((description) => options(source.load, description)))
   if (entry === undefined) return { ok: false, failure: operatorFailure(`the returner "${spec.returner}" is no longer there`), configured: true }
   if (entry.description === undefined) {
-    return { ok: false, failure: operatorFailure(`the returner "${spec.returner}" does not load: ${entry.error}`), configured: true }
+    const message = `the returner "${spec.returner}" does not load: ${entry.error}`
+    return { ok: false, failure: entry.cutOff === true ? { message } : operatorFailure(message), configured: true }
   }
   return options(entry.source.load, entry.description)
 }
@@ -202,10 +203,11 @@ async function lookInto(
 ): Promise<{ message: string; hopeless: boolean } | null> {
   const prepared = await prepareNow(library, spec, settings, deps)
   const ownFault = spec.retKwargs !== undefined
-  if (!prepared.ok) return { message: prepared.failure.message, hopeless: !prepared.configured || ownFault }
+  // A process that was cut off says nothing about what the job asked for.
+  if (!prepared.ok) return { message: prepared.failure.message, hopeless: !prepared.configured || (ownFault && prepared.failure.code !== undefined) }
   for (const warning of prepared.warnings) deps.logger.debug({ warning }, 'an option is not a returner\'s')
-  const faults = await library.faults(spec.returner, prepared)
-  return faults.length === 0 ? null : { message: faults.join('; '), hopeless: ownFault }
+  const { faults, sure } = await library.faults(spec.returner, prepared)
+  return faults.length === 0 ? null : { message: faults.join('; '), hopeless: ownFault && sure }
 }
 
 function messageOf(error: unknown): string {

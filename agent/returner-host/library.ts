@@ -32,6 +32,14 @@ export interface LibraryEntry {
   /** Of built-in returners: our own code may run in the agent. */
   definition?: ReturnerDefinition<unknown>
   error?: string
+  /** Its process ended before it could say anything: `error` may pass. */
+  cutOff?: boolean
+}
+
+/** What is wrong with options; not `sure` when the process that was asked ended before it could say. */
+export interface OptionFaults {
+  faults: string[]
+  sure: boolean
 }
 
 export interface LibrarySettings extends SourceSettings {
@@ -44,12 +52,12 @@ export interface Library {
   names(): string[]
   get(name: string): LibraryEntry | undefined
   /**
-   * Loads it to learn about it, once until the next rescan: a site's code in a short-lived process, which checks the
-   * options that are wanted first on the way. Never rejects.
+   * Loads it to learn about it, once until the next rescan, or again a while after a failure: a site's code in a
+   * short-lived process, which checks the options that are wanted first on the way. Never rejects.
    */
   describe(name: string, first?: (description: Description) => Prepared): Promise<LibraryEntry | undefined>
   /** What is wrong with the options of a returner that was described; empty when they fit. */
-  faults(name: string, prepared: PreparedReturner): Promise<string[]>
+  faults(name: string, prepared: PreparedReturner): Promise<OptionFaults>
   /** Looks into the directories again and forgets what it knew of all but the built-in ones. */
   rescan(): void
   list(): ReturnerListing[]
@@ -58,11 +66,16 @@ export interface Library {
 /** At most this many answers about options are kept for each returner. */
 const maxKnownChecks = 32
 
+/** What did not load is looked at again after this: the file may be mended, or the machine have memory to spare again. */
+const relearnMs = 60_000
+
 /** All returners of this host: where they are, what they are, why one does not load. */
 export function createLibrary(settings: LibrarySettings, clock: Clock, log: Logger): Library {
   let entries = find()
   const described = new Map<LibraryEntry, Promise<LibraryEntry>>()
-  const checks = new Map<LibraryEntry, Map<string, Promise<string[]>>>()
+  const checks = new Map<LibraryEntry, Map<string, Promise<OptionFaults>>>()
+  /** When it failed to load last, monotonic. */
+  const failures = new Map<LibraryEntry, number>()
 
   function find(): Map<string, LibraryEntry> {
     const found = new Map<string, LibraryEntry>()
@@ -87,8 +100,8 @@ export function createLibrary(settings: LibrarySettings, clock: Clock, log: Logg
     }
   }
 
-  function answersFor(entry: LibraryEntry): Map<string, Promise<string[]>> {
-    const known = checks.get(entry) ?? new Map<string, Promise<string[]>>()
+  function answersFor(entry: LibraryEntry): Map<string, Promise<OptionFaults>> {
+    const known = checks.get(entry) ?? new Map<string, Promise<OptionFaults>>()
     checks.set(entry, known)
     if (known.size >= maxKnownChecks) known.clear()
     return known
@@ -108,10 +121,14 @@ export function createLibrary(settings: LibrarySettings, clock: Clock, log: Logg
       if (!prepared?.ok) return answer
       secrets.push(...prepared.secrets)
       const faults = await check(process, prepared, settings.startTimeoutMs, clock)
-      answersFor(entry).set(questionOf(prepared), Promise.resolve(faults))
+      const sure = process.endReason() === undefined
+      if (sure) answersFor(entry).set(questionOf(prepared), Promise.resolve({ faults, sure }))
       return answer
     })
-    if (!loaded.ok) throw new Error(loaded.failure.message)
+    if (!loaded.ok) {
+      entry.cutOff = loaded.failure.code === undefined
+      throw new Error(loaded.failure.message)
+    }
     if (loaded.description.name !== entry.source.name) {
       throw new Error(`it calls itself "${loaded.description.name}"; file and returner must have the same name`)
     }
@@ -119,25 +136,40 @@ export function createLibrary(settings: LibrarySettings, clock: Clock, log: Logg
   }
 
   async function describeEntry(entry: LibraryEntry, first?: (description: Description) => Prepared): Promise<LibraryEntry> {
-    if (entry.error !== undefined) return entry
+    if (entry.source.fault !== undefined) return entry
     try {
+      delete entry.cutOff
       await learn(entry, first)
+      delete entry.error
     } catch (error) {
-      entry.error = error instanceof Error ? error.message : String(error)
-      log.warn({ returner: entry.source.name, source: entry.source.origin, error: entry.error }, 'a returner does not load')
+      const message = error instanceof Error ? error.message : String(error)
+      if (entry.error !== message) log.warn({ returner: entry.source.name, source: entry.source.origin, error: message }, 'a returner does not load')
+      entry.error = message
+      failures.set(entry, clock.monotonic())
     }
     return entry
   }
 
-  async function findFaults(entry: LibraryEntry, prepared: PreparedReturner): Promise<string[]> {
+  /** What is known of it; nothing more when it failed long enough ago to be looked at again. */
+  function lastLook(entry: LibraryEntry): Promise<LibraryEntry> | undefined {
+    const failedAt = failures.get(entry)
+    if (failedAt === undefined || clock.monotonic() - failedAt < relearnMs) return described.get(entry)
+    failures.delete(entry)
+    return undefined
+  }
+
+  async function findFaults(entry: LibraryEntry, prepared: PreparedReturner): Promise<OptionFaults> {
     if (entry.definition !== undefined) {
       const checked = checkOptions(entry.definition.options, prepared.options)
-      return checked.ok ? [] : checked.issues.map((issue) => optionFault(prepared.name, issue, prepared.from))
+      return { faults: checked.ok ? [] : checked.issues.map((issue) => optionFault(prepared.name, issue, prepared.from)), sure: true }
     }
-    return inProcess(entry, prepared.secrets, async (process) => {
+    const found = await inProcess(entry, prepared.secrets, async (process) => {
       const loaded = await load(process, prepared.load, settings.startTimeoutMs, clock)
-      return loaded.ok ? check(process, prepared, settings.startTimeoutMs, clock) : [loaded.failure.message]
+      const faults = loaded.ok ? await check(process, prepared, settings.startTimeoutMs, clock) : [loaded.failure.message]
+      return { faults, sure: process.endReason() === undefined }
     })
+    if (!found.sure) answersFor(entry).delete(questionOf(prepared))
+    return found
   }
 
   return {
@@ -146,13 +178,13 @@ export function createLibrary(settings: LibrarySettings, clock: Clock, log: Logg
     async describe(name, first) {
       const entry = entries.get(name)
       if (entry === undefined) return undefined
-      const known = described.get(entry) ?? describeEntry(entry, first)
+      const known = lastLook(entry) ?? describeEntry(entry, first)
       described.set(entry, known)
       return known
     },
     async faults(name, prepared) {
       const entry = entries.get(name)
-      if (entry === undefined) return [`there is no returner "${name}"`]
+      if (entry === undefined) return { faults: [`there is no returner "${name}"`], sure: true }
       const known = answersFor(entry)
       const question = questionOf(prepared)
       const answer = known.get(question) ?? findFaults(entry, prepared)
@@ -161,6 +193,7 @@ export function createLibrary(settings: LibrarySettings, clock: Clock, log: Logg
     },
     rescan() {
       described.clear()
+      failures.clear()
       checks.clear()
       entries = find()
     },

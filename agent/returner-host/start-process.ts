@@ -12,10 +12,15 @@ const issuesSchema = z.array(z.object({ option: z.string().max(500), message: z.
 type Loaded = { ok: true; description: Description } | { ok: false; failure: Failure }
 type Opened = { ok: true; deadlineSeconds: unknown } | { ok: false; failure: Failure }
 
-/** Loads a returner in a fresh process and gives what it says about itself. Anything wrong with it is an operator's to mend. */
+/** A process that ended has said nothing about the returner: memory, descriptors or time were short, and may not be the next time. */
+function saidBy(process: ReturnerProcess, message: string): Failure {
+  return process.endReason() === undefined ? operatorFailure(message) : { message }
+}
+
+/** Loads a returner in a fresh process and gives what it says about itself. What is wrong with its code is an operator's to mend. */
 export async function load(process: ReturnerProcess, spec: LoadSpec, timeoutMs: number, clock: Clock): Promise<Loaded> {
   const answer = await within(process, { method: 'load', load: spec }, 'load', timeoutMs, clock)
-  if (!answer.ok) return { ok: false, failure: operatorFailure(answer.failure.message) }
+  if (!answer.ok) return { ok: false, failure: saidBy(process, answer.failure.message) }
   const parsed = descriptionSchema.safeParse(answer.value)
   if (parsed.success) return { ok: true, description: parsed.data }
   return { ok: false, failure: operatorFailure(`it describes itself wrongly: ${parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`).join('; ')}`) }
@@ -40,7 +45,7 @@ export async function loadOpen(process: ReturnerProcess, prepared: PreparedRetur
   const loaded = await load(process, prepared.load, timeoutMs, clock)
   if (!loaded.ok) return loaded
   const faults = await check(process, prepared, timeoutMs, clock)
-  if (faults.length > 0) return { ok: false, failure: operatorFailure(faults.join('; ')) }
+  if (faults.length > 0) return { ok: false, failure: saidBy(process, faults.join('; ')) }
   const answer = await within(process, { method: 'open', options: prepared.options, context }, 'open', timeoutMs, clock)
   return answer.ok ? { ok: true, deadlineSeconds: answer.value } : answer
 }

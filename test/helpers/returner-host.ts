@@ -2,7 +2,7 @@ import { mkdtempSync } from 'node:fs'
 import { copyFile, mkdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { systemClock } from '../../agent/clock.ts'
+import { systemClock, type Clock } from '../../agent/clock.ts'
 import type { Destination } from '../../agent/delivery/port.ts'
 import { type Logger, silentLogger } from '../../agent/log.ts'
 import type { ClaimedDelivery } from '../../agent/outbox/port.ts'
@@ -32,6 +32,7 @@ export async function startTestHost(
   fixtures: string[],
   config: (directory: string) => Record<string, unknown> = () => ({}),
   settings: Partial<ReturnerHostSettings> = {},
+  clock: Clock = systemClock,
 ): Promise<TestHost> {
   const directory = mkdtempSync(join(tmpdir(), 'brine-host-'))
   const site = join(directory, 'returners')
@@ -58,7 +59,7 @@ export async function startTestHost(
       resolveWaitMs: 10_000,
       ...settings,
     },
-    { clock: systemClock, logger: recordingLogger(logged), config: () => raw },
+    { clock, logger: recordingLogger(logged), config: () => raw },
   )
   const destination = async (name: string, request: { retConfig?: string; retKwargs?: Record<string, unknown> } = {}) => {
     const resolved = await host.catalogue.resolve(name, request)

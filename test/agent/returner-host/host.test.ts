@@ -1,8 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
+import { systemClock } from '../../../agent/clock.ts'
 import { childProgram } from '../../../agent/returner-host/child-process.ts'
 import { endLeftovers } from '../../../agent/returner-host/leftovers.ts'
 import { encode } from '../../../agent/wire/msgpack.ts'
@@ -14,6 +15,17 @@ let site: TestHost
 afterEach(async () => {
   await site.close()
 })
+
+/** The returner processes of a state directory, by their command line. */
+function processesOf(stateDir: string): string[] {
+  return readdirSync('/proc').filter((pid) => {
+    try {
+      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(stateDir)
+    } catch {
+      return false
+    }
+  })
+}
 
 async function start(...args: Parameters<typeof startTestHost>) {
   site = await startTestHost(...args)
@@ -76,6 +88,24 @@ describe('finding and loading', () => {
     expect(performance.now() - begun).toBeLessThan(1000)
     const listed = await until(() => host.list().find((one) => one.name === 'hangs_loading' && one.state === 'failed'), 'the load has failed')
     expect(listed.error).toBe('the returner process ended: it did not load within 1.5 s')
+  })
+
+  test('a load that was cut off is no word about the returner: its returns wait, and it heals by itself', async () => {
+    let laterMs = 0
+    const clock = { ...systemClock, monotonic: () => systemClock.monotonic() + laterMs }
+    const { host, directory } = await start(['dies_loading.ts'], () => ({ dies_loading: {} }), {}, clock)
+    const resolved = await host.catalogue.resolve('dies_loading', { retKwargs: { colour: 'blue' } })
+    expect(resolved).toMatchObject({ ref: { name: expect.stringMatching(/^dies_loading#/) }, problem: expect.stringMatching(/SIGKILL/) })
+    if ('error' in resolved) throw new Error(resolved.error)
+    const opened = host.catalogue.open(resolved.ref)
+    expect(await opened.send([delivery(1)], notAborted)).toEqual({ kind: 'retry', untried: true, error: expect.stringMatching(/SIGKILL/) })
+
+    await writeFile(join(directory, 'returners', 'enough'), '')
+    expect(await opened.send([delivery(1)], notAborted)).toMatchObject({ kind: 'retry' })
+    laterMs += 60_000
+
+    expect(await opened.send([delivery(1)], notAborted)).toEqual({ kind: 'delivered' })
+    expect(host.list().find(({ name }) => name === 'dies_loading')).toMatchObject({ state: 'loaded', error: null })
   })
 
   test("a site's returner goes before a built-in one, and a file that everybody can write before none", async () => {
@@ -280,6 +310,20 @@ describe('calling', () => {
 
     expect(await opened.send([{ ...delivery(1), body: encode(['not', 'a', 'return']) }], notAborted)).toMatchObject({ kind: 'permanent' })
   })
+})
+
+test('no process is left when the host has closed, also of a destination that was closed before and not waited for', async () => {
+  const { host, destination, directory } = await start(['loops_later.ts'], () => ({ loops_later: {} }))
+  const opened = await destination('loops_later')
+  expect(await opened.send([delivery(1)], notAborted)).toEqual({ kind: 'delivered' })
+  const state = join(directory, 'state')
+  expect(processesOf(state)).toHaveLength(1)
+
+  const closed = opened.close()
+  await host.close()
+
+  expect(processesOf(state)).toEqual([])
+  await closed
 })
 
 describe('testing a returner', () => {
