@@ -69,7 +69,7 @@ export function deliveryKey(delivery: Pick<ClaimedDelivery, 'jid' | 'minionId'>,
 }
 
 /** A runner as the lanes see it. `maxBatch` is asked for anew: it is known once the returner has been described. */
-export function createDestination(name: string, runner: Runner, maxBatch: () => number, onClose: () => void): Destination {
+export function createDestination(name: string, runner: Runner, maxBatch: () => number, onClosed: () => void): Destination {
   return {
     name,
     get maxBatch() {
@@ -88,8 +88,7 @@ export function createDestination(name: string, runner: Runner, maxBatch: () => 
       return failure === null ? { kind: 'delivered' } : sendResultOf(failure, ids)
     },
     async close() {
-      onClose()
-      await runner.stop()
+      await runner.stop().finally(onClosed)
     },
   }
 }

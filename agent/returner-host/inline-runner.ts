@@ -35,6 +35,7 @@ export function createInlineRunner(settings: InlineRunnerSettings, clock: Clock)
   /** The call or opening that still runs, waited for or given up. */
   let busy: Promise<CallEnd> | undefined
   let cancelIdle = nothing
+  let stopping: Promise<void> | undefined
 
   async function ensureOpen(): Promise<Open> {
     if (open !== undefined) return open
@@ -110,14 +111,16 @@ export function createInlineRunner(settings: InlineRunnerSettings, clock: Clock)
     return end === null ? null : scrubFailure(end, secrets)
   }
 
+  async function stop(): Promise<void> {
+    stopAll.abort(new Error('the agent stops'))
+    if (busy === undefined) await close()
+    else await Promise.race([busy, new Promise<void>((resolve) => void clock.timer(limits.graceMs, resolve))])
+  }
+
   return {
     call,
     probe: () => call([], stopAll.signal),
-    async stop() {
-      stopAll.abort(new Error('the agent stops'))
-      if (busy === undefined) await close()
-      else await Promise.race([busy, new Promise<void>((resolve) => void clock.timer(limits.graceMs, resolve))])
-    },
+    stop: () => (stopping ??= stop()),
   }
 }
 

@@ -60,6 +60,7 @@ export function createProcessRunner(settings: ProcessRunnerSettings, clock: Cloc
   let calls = 0
   let secrets: readonly string[] = []
   let cancelIdle = nothing
+  let closing: Promise<void> | undefined
   const hide = (text: string) => scrub(text, secrets)
 
   function setMode(next: Mode): void {
@@ -215,20 +216,18 @@ export function createProcessRunner(settings: ProcessRunnerSettings, clock: Cloc
     }
   }
 
-  return {
-    call,
-    probe: () => call([], stopAll.signal),
-    async stop() {
-      stopAll.abort(new Error('the agent stops'))
-      cancelIdle()
-      const last = mode
-      setMode({ name: 'closed' })
-      const process = current
-      current = undefined
-      if (last.name === 'stopping') await last.gone
-      if (process !== undefined) await endGently(process, limits.graceMs, clock)
-    },
+  async function close(): Promise<void> {
+    stopAll.abort(new Error('the agent stops'))
+    cancelIdle()
+    const last = mode
+    setMode({ name: 'closed' })
+    const process = current
+    current = undefined
+    if (last.name === 'stopping') await last.gone
+    if (process !== undefined) await endGently(process, limits.graceMs, clock)
   }
+
+  return { call, probe: () => call([], stopAll.signal), stop: () => (closing ??= close()) }
 }
 
 /** Asks a returner to close, and ends its process when it has, or has had its time. */

@@ -12,13 +12,15 @@ export function createRenewableRunner(make: () => Promise<Runner>): RenewableRun
   let stale = false
   let stopped = false
 
-  async function runner(): Promise<Runner> {
-    if (stale) {
-      const old = current
-      stale = false
-      current = undefined
-      await (await old)?.stop()
-    }
+  /** One that does not close well is no reason to have no other. */
+  async function renewed(old: Promise<Runner> | undefined): Promise<Runner> {
+    await old?.then((runner) => runner.stop()).catch(() => {})
+    return make()
+  }
+
+  function ofToday(): Promise<Runner> {
+    if (stale) current = renewed(current)
+    stale = false
     current ??= make()
     return current
   }
@@ -26,9 +28,9 @@ export function createRenewableRunner(make: () => Promise<Runner>): RenewableRun
   return {
     async call(items, signal) {
       if (stopped) return { message: 'the returner is closed', untried: true }
-      return (await runner()).call(items, signal)
+      return (await ofToday()).call(items, signal)
     },
-    probe: async () => (await runner()).probe(),
+    probe: async () => (await ofToday()).probe(),
     renew() {
       stale = current !== undefined
     },

@@ -10,7 +10,7 @@ export interface Runner {
   call(items: WireItem[], signal: AbortSignal): Promise<CallEnd>
   /** Opens without sending anything, to see whether it can. */
   probe(): Promise<CallEnd>
-  /** Closes for good. A running call is aborted. */
+  /** Closes for good. A running call is aborted. Called again, it waits for the same end. */
   stop(): Promise<void>
 }
 
