@@ -45,8 +45,11 @@ export function createClaims(): Claims {
 
 /** Takes deliveries out of the queues. */
 export interface Claimer {
-  /** `uptimeNow` is the request's `now` as uptime. `damaged` gets the returns that cannot be delivered to anyone. */
-  claim(request: ClaimRequest, uptimeNow: number, damaged: (returnId: number) => void): ClaimedDelivery[]
+  /**
+   * `uptimeNow` is the request's `now` as uptime. `damaged` gets the returns that cannot be delivered to anyone, and the
+   * claims that keep them out of the way until they are gone.
+   */
+  claim(request: ClaimRequest, uptimeNow: number, damaged: (returnId: number, claimed: number) => void): ClaimedDelivery[]
   /** Uptime at which the destination's first set-aside delivery that nobody holds is due; null when none waits. */
   nextDue(destination: string): number | null
 }
@@ -92,7 +95,7 @@ export function createClaimer(database: Database, books: Books, returns: Returns
         const stored = returns.read(candidate.return_id)
         claims.add(id)
         if (stored === 'damaged') {
-          damaged(candidate.return_id)
+          damaged(candidate.return_id, id)
           continue
         }
         bytes += candidate.bytes

@@ -74,7 +74,10 @@ function open(settings: OutboxSettings, parts: OutboxParts): Outbox {
     ...deliveriesOf(store),
     ...lookupsOf(store),
     fits: (bytes) => bytes <= largestReturn(limits),
-    status: () => statusOf(sessionOf(connection), paths, limits, connection.unavailable()),
+    status() {
+      const told = (session?: Session) => statusOf(session, paths, limits, connection.unavailable())
+      return reading(told, null) ?? told()
+    },
     retry: (filter, to) => retryMatching(commits, filter, to, listeners.queued),
     purge: (filter) => purgeMatching(commits, filter),
     onQueued: listeners.onQueued,
@@ -125,7 +128,7 @@ function deliveriesOf(store: Store): Pick<Outbox, DeliveryMethods> {
         committed: () => listeners.queued(ret.destinations.map((ref) => ref.name)),
       }),
     claim: (request) =>
-      reading((session) => session.claimer.claim(request, uptime.fromWall(request.now), (id) => condemn(store, id)), []),
+      reading((session) => session.claimer.claim(request, uptime.fromWall(request.now), (id, claimed) => condemn(store, id, claimed)), []),
     settle: (outcomes) =>
       commits.submit({
         bytes: rowBytes * outcomes.length,
@@ -194,15 +197,26 @@ function accept(session: Session, memory: Memory, ret: NewReturn): number {
   return id
 }
 
-/** Counts the deliveries of a return that is damaged as lost. The connection tells of a failure; the next read finds it again. */
-function condemn({ commits }: Store, returnId: number): void {
+/**
+ * Counts the deliveries of a return that is damaged as lost. Who found it in the way of others (`claimed`) is told to look
+ * again when it is gone; when that cannot be written, the connection tells of the failure, and the next read finds it again.
+ */
+function condemn({ commits, memory, listeners }: Store, returnId: number, claimed?: number): void {
   commits
-    .submit({ bytes: 0, run: (session) => session.deliveries.discardReturn(returnId, 'lost', REASON.record) })
+    .submit({
+      bytes: 0,
+      run(session) {
+        session.deliveries.discardReturn(returnId, 'lost', REASON.record)
+        return session.books.all().filter((ledger) => ledger.queued > 0)
+      },
+      committed: (waiting) => listeners.queued(waiting.map(({ name }) => name)),
+    })
     .catch(() => {})
+    .finally(() => claimed !== undefined && memory.claims.remove(claimed))
 }
 
 /** Reads; while the store is unavailable gives `otherwise`, or throws `StoreUnavailableError` when there is no such answer. */
-type Reading = <T>(read: (session: Session) => T, otherwise?: T) => T
+type Reading = <T, Otherwise = T>(read: (session: Session) => T, otherwise?: Otherwise) => T | Otherwise
 
 function createReading(connection: Connection): Reading {
   return (read, ...otherwise) => {

@@ -92,10 +92,14 @@ export function startUpkeep(settings: UpkeepSettings): Upkeep {
     return session.kept.oldestUptime() !== null || session.books.all().some((ledger) => ledger.queued + ledger.dead > 0)
   }
 
-  /** A failure is the connection's matter, which has been told already; the next round tries again. */
+  /** A failure is the connection's matter; the next round tries again. */
   function onAge(): void {
     cancelAge = clock.timer(ageMs, onAge)
-    if (needsAge()) age().catch(() => {})
+    try {
+      if (needsAge()) age().catch(() => {})
+    } catch (error) {
+      settings.fault(error)
+    }
   }
   let cancelAge = clock.timer(ageMs, onAge)
   armTidy(quietMs)

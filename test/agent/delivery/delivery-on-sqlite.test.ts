@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Alarm } from '../../../agent/delivery/alarms.ts'
 import { createDelivery } from '../../../agent/delivery/delivery.ts'
@@ -9,6 +10,7 @@ import { MASTER_VIEW_VERSION } from '../../../agent/delivery/master-load.ts'
 import { silentLogger } from '../../../agent/log.ts'
 import { openOutbox } from '../../../agent/outbox/outbox.ts'
 import type { DestinationBooks, Outbox } from '../../../agent/outbox/port.ts'
+import { storePaths } from '../../../agent/outbox/settings.ts'
 import type { JobReturn } from '../../../agent/wire/job-return.ts'
 import { createFakeClock, turns } from '../../helpers/fake-clock.ts'
 import type { FakeClock } from '../../helpers/fake-clock.ts'
@@ -139,6 +141,25 @@ describe('delivery out of the real store', () => {
 
     expect(second.books('a')).toMatchObject({ accepted: 30, delivered: 30, queued: 0, dead: 0 })
     expect(balanced(second.books('a'))).toBe(true)
+    await second.stop()
+  })
+
+  it('brings what lies behind damaged records, one by one as a master takes them', async () => {
+    const outside = world()
+    outside.link.state = 'waiting'
+    const first = await start(outside)
+    for (const jid of ['J0', 'J1', 'J2', 'J3']) await first.run(jid)
+    await first.stop()
+    const raw = new Database(storePaths(directory).database)
+    raw.exec("UPDATE returns SET body = x'00' WHERE jid IN ('J0', 'J1', 'J3')")
+    raw.close()
+
+    outside.link.state = 'connected'
+    const second = await start(outside)
+    await pass(outside.clock, 10 * SECOND)
+
+    expect(outside.link.loads.map(({ load }) => load.jid)).toEqual(['J2'])
+    expect(second.books(MASTER)).toMatchObject({ accepted: 4, delivered: 1, queued: 0, lost: 3 })
     await second.stop()
   })
 

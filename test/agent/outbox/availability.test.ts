@@ -140,6 +140,54 @@ describe('an error of the disk under a running store', () => {
   })
 })
 
+/** A disk on which reading some tables fails while `broken`. */
+function unreadable(tables: RegExp): { broken: boolean; read: typeof readFacts } {
+  const disk = {
+    broken: false,
+    read: ((database) => {
+      const prepare = database.prepare.bind(database)
+      database.prepare = ((source: string) => {
+        const statement = prepare(source)
+        const get = statement.get.bind(statement)
+        statement.get = (...values) => {
+          if (disk.broken && tables.test(source)) throw Object.assign(new Error('disk I/O error'), { code: 'SQLITE_IOERR_READ' })
+          return get(...values)
+        }
+        return statement
+      }) as typeof database.prepare
+      return readFacts(database)
+    }) satisfies typeof readFacts,
+  }
+  return disk
+}
+
+describe('a disk that cannot be read', () => {
+  test('found by the look at the ages is an outage, not an exception in a timer', async () => {
+    const disk = unreadable(/FROM kept/)
+    const { outbox, clock } = await openTestOutbox({ readFacts: disk.read })
+    await outbox.accept(newReturn('1', []))
+    disk.broken = true
+
+    await clock.advance(60_000)
+
+    expect(outbox.status().unavailable).toContain('disk I/O error')
+    disk.broken = false
+    await clock.advance(60_000)
+    expect(outbox.status().unavailable).toBe(null)
+    await outbox.close()
+  })
+
+  test('still gives a status, which says so', async () => {
+    const disk = unreadable(/count\(\*\) FROM returns/)
+    const { outbox } = await openTestOutbox({ readFacts: disk.read })
+    await outbox.accept(newReturn('1'))
+    disk.broken = true
+
+    expect(outbox.status()).toMatchObject({ returns: 0, unavailable: expect.stringContaining('disk I/O error') })
+    await outbox.close()
+  })
+})
+
 test('a store that is damaged when it comes back is found out, before anything rests on it', async () => {
   const before = await openTestOutbox()
   const { clock, directory } = before

@@ -6,7 +6,7 @@ import { setAside as moveAside } from '../../../agent/outbox/damage.ts'
 import type { Gap, Outbox } from '../../../agent/outbox/port.ts'
 import { silentLogger } from '../../../agent/log.ts'
 import { openOutbox } from '../../../agent/outbox/outbox.ts'
-import { pageSize } from '../../../agent/outbox/database.ts'
+import { pageSize, readFacts } from '../../../agent/outbox/database.ts'
 import { storePaths } from '../../../agent/outbox/settings.ts'
 import { createFakeClock } from '../../helpers/fake-clock.ts'
 import { drain, everything, local, master, newDirectory, newReturn, openTestOutbox } from './support.ts'
@@ -84,6 +84,44 @@ describe('a damaged record', () => {
     const { outbox, clock } = await openTestOutbox({ directory })
     expect(await drain(outbox, master.name, clock.now())).toEqual(['j0', 'j2'])
     expect(outbox.status()).toMatchObject({ destinations: [{ delivered: 2, lost: 1 }], gaps: [{ reason: 'lost: its record is damaged', count: 1, jids: [] }] })
+    await outbox.close()
+  })
+
+  test('whose loss cannot be written yet is found again when it can', async () => {
+    const directory = await closedStore(3)
+    const raw = new Database(storePaths(directory).database)
+    raw.exec("UPDATE returns SET body = x'00' WHERE jid = 'j1'")
+    raw.close()
+    let failing = false
+    const { outbox, clock } = await openTestOutbox({
+      directory,
+      readFacts(database) {
+        const prepare = database.prepare.bind(database)
+        database.prepare = ((source: string) => {
+          const statement = prepare(source)
+          if (source !== 'BEGIN IMMEDIATE') return statement
+          const run = statement.run.bind(statement)
+          statement.run = (...values) => {
+            if (failing) throw Object.assign(new Error('disk I/O error'), { code: 'SQLITE_IOERR' })
+            return run(...values)
+          }
+          return statement
+        }) as typeof database.prepare
+        return readFacts(database)
+      },
+    })
+    failing = true
+    const claimed = outbox.claim(everything(outbox, master.name, clock.now()))
+    await clock.advance(0)
+    expect(outbox.status().unavailable).toContain('disk I/O error')
+    failing = false
+    await clock.advance(1000)
+
+    await outbox.settle(claimed.map(({ deliveryId }) => ({ kind: 'delivered', deliveryId })))
+    expect(await drain(outbox, master.name, clock.now())).toEqual([])
+    await outbox.accept(newReturn('after'))
+
+    expect(outbox.status().destinations).toMatchObject([{ accepted: 4, delivered: 2, queued: 1, lost: 1 }])
     await outbox.close()
   })
 
