@@ -29,6 +29,15 @@ export function createListeners(log: Logger): Listeners {
   const names = new Set<string>()
   const untold: Gap[] = []
 
+  /** What is committed is committed: a listener's fault reaches neither the others nor the commit's callers. */
+  function tell(listener: () => void): void {
+    try {
+      listener()
+    } catch (error) {
+      log.error({ err: error }, 'a listener of the outbox failed')
+    }
+  }
+
   return {
     queued(destinations) {
       for (const name of destinations) names.add(name)
@@ -37,7 +46,7 @@ export function createListeners(log: Logger): Listeners {
       if (names.size === 0) return
       const destinations = [...names]
       names.clear()
-      for (const listener of onQueued) listener(destinations)
+      for (const listener of onQueued) tell(() => listener(destinations))
     },
     tellGaps(gaps) {
       for (const gap of gaps) {
@@ -48,11 +57,11 @@ export function createListeners(log: Logger): Listeners {
         }
         log.error({ destination, reason, count }, 'deliveries will not arrive')
         if (onGap.length === 0 && untold.length < maxUntold) untold.push(gap)
-        for (const listener of onGap) listener(gap)
+        for (const listener of onGap) tell(() => listener(gap))
       }
     },
     tellAvailability(unavailable) {
-      for (const listener of onAvailability) listener(unavailable)
+      for (const listener of onAvailability) tell(() => listener(unavailable))
     },
     onQueued: (listener) => void onQueued.push(listener),
     onGap(listener) {
