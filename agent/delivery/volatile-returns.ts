@@ -109,14 +109,19 @@ export function createVolatileReturns(settings: VolatileSettings, deps: Volatile
     for (const master of masters.values()) master.unsent.delete(entry)
   }
 
-  /** The least important goes first: what a master has already, then by priority, then the oldest. */
+  /**
+   * The least important goes first: what a master has already, then by priority, then the oldest. What is being stored this
+   * moment is gone from memory in the next.
+   */
   function makeRoom(): void {
-    while (heldBytes > settings.maxBytes && held.size > 0) {
+    while (heldBytes > settings.maxBytes) {
       let least: Held | undefined
       for (const entry of held) {
+        if (entry.state === 'storing') continue
         if (least === undefined || worth(entry) < worth(least)) least = entry
       }
-      if (least !== undefined) drop(least, 'more returns than memory may hold')
+      if (least === undefined) return
+      drop(least, 'more returns than memory may hold')
     }
   }
 

@@ -175,6 +175,21 @@ describe('the memory for what cannot be stored', () => {
     expect(outbox.log).toEqual(['commit state', 'commit new', 'commit newer'])
   })
 
+  it('calls nothing lost that is being stored', async () => {
+    const { clock, outbox, volatile } = make({ state: 'connecting' }, 2500)
+    const text = 'x'.repeat(900)
+    volatile.hold(returned('ping', { text, priority: PRIORITY.ping }), 'disk full')
+    await clock.advance(0)
+    outbox.fail(null)
+    volatile.hold(returned('a', { text }), 'disk full')
+    volatile.hold(returned('b', { text }), 'disk full')
+    await clock.advance(1000)
+
+    expect(outbox.log).toContain('commit ping')
+    const { stored, dropped } = volatile.report()
+    expect(stored + dropped).toBe(3)
+  })
+
   it('lets go of what the master has before what nobody has', async () => {
     const { clock, outbox, link, volatile } = make({}, 2500)
     const text = 'x'.repeat(900)
