@@ -26,7 +26,7 @@ export interface SendEnd {
  * One send that certainly ends: answered, or given up after deadline and grace. Never rejects: whatever a destination
  * throws is a reason to try again.
  *
- * @param stop ends the send early; `reason` of the signal becomes part of the error.
+ * @param stop ends the send early, or keeps it from beginning; `reason` of the signal becomes part of the error.
  */
 export function boundedSend(
   destination: Destination,
@@ -35,6 +35,7 @@ export function boundedSend(
   clock: Clock,
   stop: AbortSignal,
 ): Promise<SendEnd> {
+  if (stop.aborted) return Promise.resolve({ result: { kind: 'retry', error: 'stopped before it was sent', untried: true }, abandoned: true })
   return new Promise((resolve) => {
     const controller = new AbortController()
     const deadlineMs = sendDeadline(limits, batch.reduce((sum, item) => sum + item.body.length, 0))

@@ -601,6 +601,25 @@ describe('stopping', () => {
     expect(destination.closed).toBe(1)
   })
 
+  it('sends no more of a batch that goes one by one when the time is over', async () => {
+    const { clock, outbox, destination, accept, lane } = rig({
+      destination: { maxBatch: 10, answer: (batch) => (batch.length > 1 ? { kind: 'permanent', error: 'schema' } : { kind: 'delivered' }) },
+    })
+    const settling = Promise.withResolvers<void>()
+    const settle = outbox.settle.bind(outbox)
+    outbox.settle = (outcomes) => settling.promise.then(() => settle(outcomes))
+    await Promise.all(['a', 'b', 'c'].map((jid) => accept(jid)))
+    await clock.advance(0)
+    const stopped = lane.stop(0)
+    await clock.advance(0)
+    settling.resolve()
+    await clock.advance(5000)
+    await stopped
+
+    expect(destination.sends.map(({ jids }) => jids)).toEqual([['a', 'b', 'c'], ['a']])
+    expect(outbox.held('d')).toBe(0)
+  })
+
   it('gives back what a destination does not end in time, uncounted', async () => {
     const { clock, outbox, destination, accept, lane } = rig({ destination: { answer: never } })
     await accept('a')
