@@ -78,7 +78,7 @@ export function createReturnerHost(settings: ReturnerHostSettings, deps: Returne
   const child = { environment: cleanEnvironment(settings.environment), stateDir: settings.stateDir }
   const library = createLibrary({ ...settings, child: { ...child, memoryLimitBytes: settings.memoryLimitBytes } }, clock, logger)
   const open = new Set<OpenDestination>()
-  const prepare = (spec: ReturnerSpec) => prepareNow(library, spec, settings, deps)
+  const prepare = (spec: ReturnerSpec) => prepareNow(library, spec, settings, deps, true)
 
   function createRunner(ref: DestinationRef, spec: ReturnerSpec): RenewableRunner {
     const stateDir = join(settings.stateDir, spec.returner)
@@ -156,10 +156,17 @@ function usable(library: Library, name: string): LibraryEntry {
   return entry
 }
 
-async function prepareNow(library: Library, spec: ReturnerSpec, settings: ReturnerHostSettings, deps: ReturnerHostDeps): Promise<Prepared> {
+/** `again`: also looks anew at what did not load. That is for who sends, not for a job that only wants to know. */
+async function prepareNow(
+  library: Library,
+  spec: ReturnerSpec,
+  settings: ReturnerHostSettings,
+  deps: ReturnerHostDeps,
+  again = false,
+): Promise<Prepared> {
   const options = (load: LoadSpec, description: Description) => prepareOptions(load, description, spec, deps.config(), settings.environment)
   const source = library.get(spec.returner)?.source
-  const entry = await library.describe(spec.returner, source && ((description) => options(source.load, description)))
+  const entry = await library.describe(spec.returner, source && ((description) => options(source.load, description)), again)
   if (entry === undefined) return { ok: false, failure: operatorFailure(`the returner "${spec.returner}" is no longer there`), configured: true }
   if (entry.description === undefined) {
     const message = `the returner "${spec.returner}" does not load: ${entry.error}`

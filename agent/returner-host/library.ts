@@ -52,10 +52,11 @@ export interface Library {
   names(): string[]
   get(name: string): LibraryEntry | undefined
   /**
-   * Loads it to learn about it, once until the next rescan, or again a while after a failure: a site's code in a
-   * short-lived process, which checks the options that are wanted first on the way. Never rejects.
+   * Loads it to learn about it, once until the next rescan: a site's code in a short-lived process, which checks the
+   * options that are wanted first on the way. With `again`, one that failed is looked at anew a while later; who comes
+   * without meanwhile does not wait for that. Never rejects.
    */
-  describe(name: string, first?: (description: Description) => Prepared): Promise<LibraryEntry | undefined>
+  describe(name: string, first?: (description: Description) => Prepared, again?: boolean): Promise<LibraryEntry | undefined>
   /** What is wrong with the options of a returner that was described; empty when they fit. */
   faults(name: string, prepared: PreparedReturner): Promise<OptionFaults>
   /** Looks into the directories again and forgets what it knew of all but the built-in ones. */
@@ -125,10 +126,8 @@ export function createLibrary(settings: LibrarySettings, clock: Clock, log: Logg
       if (sure) answersFor(entry).set(questionOf(prepared), Promise.resolve({ faults, sure }))
       return answer
     })
-    if (!loaded.ok) {
-      entry.cutOff = loaded.failure.code === undefined
-      throw new Error(loaded.failure.message)
-    }
+    entry.cutOff = !loaded.ok && loaded.failure.code === undefined
+    if (!loaded.ok) throw new Error(loaded.failure.message)
     if (loaded.description.name !== entry.source.name) {
       throw new Error(`it calls itself "${loaded.description.name}"; file and returner must have the same name`)
     }
@@ -138,7 +137,6 @@ export function createLibrary(settings: LibrarySettings, clock: Clock, log: Logg
   async function describeEntry(entry: LibraryEntry, first?: (description: Description) => Prepared): Promise<LibraryEntry> {
     if (entry.source.fault !== undefined) return entry
     try {
-      delete entry.cutOff
       await learn(entry, first)
       delete entry.error
     } catch (error) {
@@ -150,12 +148,10 @@ export function createLibrary(settings: LibrarySettings, clock: Clock, log: Logg
     return entry
   }
 
-  /** What is known of it; nothing more when it failed long enough ago to be looked at again. */
-  function lastLook(entry: LibraryEntry): Promise<LibraryEntry> | undefined {
+  /** Whether it failed, and long enough ago to be looked at again. */
+  function isStale(entry: LibraryEntry): boolean {
     const failedAt = failures.get(entry)
-    if (failedAt === undefined || clock.monotonic() - failedAt < relearnMs) return described.get(entry)
-    failures.delete(entry)
-    return undefined
+    return failedAt !== undefined && clock.monotonic() - failedAt >= relearnMs
   }
 
   async function findFaults(entry: LibraryEntry, prepared: PreparedReturner): Promise<OptionFaults> {
@@ -175,10 +171,14 @@ export function createLibrary(settings: LibrarySettings, clock: Clock, log: Logg
   return {
     names: () => [...entries.keys()].toSorted(),
     get: (name) => entries.get(name),
-    async describe(name, first) {
+    async describe(name, first, again = false) {
       const entry = entries.get(name)
       if (entry === undefined) return undefined
-      const known = lastLook(entry) ?? describeEntry(entry, first)
+      if (again && isStale(entry)) {
+        failures.delete(entry)
+        return describeEntry(entry, first)
+      }
+      const known = described.get(entry) ?? describeEntry(entry, first)
       described.set(entry, known)
       return known
     },

@@ -103,6 +103,8 @@ describe('finding and loading', () => {
     await writeFile(join(directory, 'returners', 'enough'), '')
     expect(await opened.send([delivery(1)], notAborted)).toMatchObject({ kind: 'retry' })
     laterMs += 60_000
+    // A job never waits for another look: the lane takes it.
+    expect(await host.catalogue.resolve('dies_loading', {})).toMatchObject({ problem: expect.stringMatching(/SIGKILL/) })
 
     expect(await opened.send([delivery(1)], notAborted)).toEqual({ kind: 'delivered' })
     expect(host.list().find(({ name }) => name === 'dies_loading')).toMatchObject({ state: 'loaded', error: null })
