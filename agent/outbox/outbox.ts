@@ -207,7 +207,7 @@ function condemn({ commits, memory, listeners }: Store, returnId: number, claime
       bytes: 0,
       run(session) {
         session.deliveries.discardReturn(returnId, 'lost', REASON.record)
-        return session.books.all().filter((ledger) => ledger.queued > 0)
+        return session.books.all().filter(({ queued }) => queued > 0)
       },
       committed: (waiting) => listeners.queued(waiting.map(({ name }) => name)),
     })
