@@ -104,6 +104,7 @@ export function jobsSettings(loaded: LoadedConfig, environment: Readonly<Record<
     maxWaiting: config.jobs.queue,
     shutdownGraceMs: config.jobs.shutdown_grace,
     multifuncOrdered: config.multifunc_ordered,
+    masterFunctions: config.master_functions,
     onStoreFailure: config.on_store_failure,
     survivors: config.jobs.survivors,
     options: moduleOptions(loaded),

@@ -1,6 +1,7 @@
 /** The composition root: builds the minion's parts in order, joins them, starts and stops them. Nothing else knows all of them. */
 import type { LoadedConfig } from '../config/load.ts'
 import { systemClock, type Clock } from './clock.ts'
+import { createCallMethods } from './control/call-methods.ts'
 import { createOutboxMethods } from './control/outbox-methods.ts'
 import { controlSocketPath } from './control/protocol.ts'
 import { createControlServer } from './control/server.ts'
@@ -11,6 +12,7 @@ import type { Jobs } from './jobs/jobs.ts'
 import type { Link } from './link/port.ts'
 import type { Logger } from './log.ts'
 import { createMinionGrains } from './minion-grains.ts'
+import { createCallServer } from './minion-calls.ts'
 import { createMinionJobs } from './minion-jobs.ts'
 import { createLinks, joinLink, linkWithKey } from './minion-links.ts'
 import { createMinionMine } from './minion-mine.ts'
@@ -131,6 +133,7 @@ async function compose(
           for (const name of names) if (destination === undefined || destination === name) delivery.retryNow(name)
         },
       }),
+      ...createCallMethods(createCallServer({ jobs, delivery, pillar, linkFor })),
       ping: () => Promise.resolve(true),
       status: () => Promise.resolve(statusOf({ config, outbox, delivery, jobs, links, uptimeMs: clock.monotonic() - startedAt })),
     },

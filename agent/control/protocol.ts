@@ -6,8 +6,8 @@
  */
 import { z } from 'zod'
 
-/** A request may be this long: it can carry a whole return. */
-export const MAX_REQUEST_BYTES = 80 * 1024 * 1024
+/** A request may be this long: it can carry a whole return, in base64. */
+export const MAX_REQUEST_BYTES = 128 * 1024 * 1024
 
 /** Linux takes 107 bytes in an address; the margin leaves room for names derived from the path. */
 const MAX_PATH_BYTES = 100

@@ -1,7 +1,7 @@
 /** Runs the functions of a publication and says how each ended. Knows no queue, no rows and no master. */
 import type { Logger } from '../log.ts'
 import { globMatch } from '../matchers/glob.ts'
-import { isTruthy, pythonStr } from '../matchers/python-text.ts'
+import { pythonStr } from '../matchers/python-text.ts'
 import { bindArguments } from '../modules/bind.ts'
 import type { CallArguments } from '../modules/bind.ts'
 import { InvocationError } from '../modules/contract.ts'
@@ -17,7 +17,7 @@ import { openJobProcess } from './job-process.ts'
 import type { JobProcess } from './job-process.ts'
 import type { ProcessRunner } from './process-runner.ts'
 import type { Publication } from './publication.ts'
-import { blackoutText, failed, genericFailure, joinOutcomes, missingFunction, scheduledFailure, succeeded, threw } from './result.ts'
+import { failed, genericFailure, joinOutcomes, missingFunction, scheduledFailure, succeeded, threw } from './result.ts'
 import type { Outcome } from './result.ts'
 
 export interface ExecuteSettings {
@@ -32,6 +32,10 @@ export interface ExecuteSettings {
   pillar: () => ValueObject
   /** What built-in modules may use, for a job of a master (undefined: of nobody). */
   services(jid: string, master: string | undefined, signal: AbortSignal): AgentServices
+  /** Why a function must not run for who asked for it; undefined when it may. */
+  refusal(fun: string, publication: Publication, master: string | undefined): string | undefined
+  /** Told what a called function threw, before it becomes a text. */
+  onError?(error: unknown): void
   log: Logger
 }
 
@@ -59,8 +63,6 @@ interface Frame {
 }
 
 const maxCallDepth = 8
-/** Functions that a blackout lets through beside Salt's refresh_pillar: questions about jobs must be answered. */
-const blackoutPasses = new Set(['saltutil.refresh_pillar', 'saltutil.find_job', 'saltutil.running', 'saltutil.is_running'])
 
 export type Execute = (publication: Publication, master: string | undefined) => Promise<PreparedJob>
 
@@ -97,7 +99,8 @@ async function runOne(settings: ExecuteSettings, fun: string, lookup: Lookup, ar
   const scheduled = schedule !== undefined
   const retcode = scheduled ? scheduledFailure : genericFailure
   try {
-    if (isBlackedOut(settings, fun)) return failed(blackoutText(fun), retcode)
+    const refusal = settings.refusal(fun, frame.publication, frame.master)
+    if (refusal !== undefined) return failed(refusal, retcode)
     checkExecutors(frame.publication.executors ?? get(settings.options, 'module_executors'))
     if (!lookup.found) return missingFunction(fun, lookup.text, scheduled ? {} : await docsWithPrefix(settings.registry, fun), retcode)
     const call = parseArguments(arg, lookup.description, load, { verbatim: scheduled })
@@ -105,6 +108,7 @@ async function runOne(settings: ExecuteSettings, fun: string, lookup: Lookup, ar
     return succeeded(result, frame.retcode.value, lookup.description.outputter)
   } catch (error) {
     frame.signal.throwIfAborted()
+    settings.onError?.(error)
     return threw(fun, doc, error, retcode)
   }
 }
@@ -118,14 +122,18 @@ async function invoke(
   frame: Frame,
 ): Promise<Value> {
   const bound = bindArguments(lookup.description, given.call)
-  const call = (name: string, args: Value[] = [], kwargs: ValueObject = {}) =>
-    callFunction(settings, name, { args, kwargs }, { ...frame, process: undefined, depth: frame.depth + 1 })
+  const { implementation } = lookup
+  const call = (name: string, args: Value[] = [], kwargs: ValueObject = {}) => {
+    // What our own functions call, their arguments name: who may not run it must not have it run.
+    const refusal = implementation.kind === 'builtin' ? settings.refusal(name, frame.publication, frame.master) : undefined
+    if (refusal !== undefined) return Promise.reject(new InvocationError(refusal))
+    return callFunction(settings, name, { args, kwargs }, { ...frame, process: undefined, depth: frame.depth + 1 })
+  }
   const setRetcode = (code: number) => {
     frame.retcode.value = code
   }
   const log = settings.log.child({ jid: frame.publication.jid, fun })
   const { jid } = frame.publication
-  const { implementation } = lookup
   if (isIsolated(lookup)) {
     const task = {
       file: implementation.kind === 'site' ? implementation.file : null,
@@ -189,16 +197,6 @@ function checkExecutors(given: Value | undefined): void {
   }
   const unknown = names.find((name) => name !== 'direct_call')
   if (unknown !== undefined) throw new InvocationError(`Executor '${pythonStr(unknown)}' is not available`)
-}
-
-function isBlackedOut(settings: ExecuteSettings, fun: string): boolean {
-  for (const source of [settings.pillar(), settings.grains()]) {
-    if (!isTruthy(get(source, 'minion_blackout') ?? false)) continue
-    const whitelist = get(source, 'minion_blackout_whitelist')
-    const allowed = Array.isArray(whitelist) && whitelist.includes(fun)
-    if (!allowed && !blackoutPasses.has(fun)) return true
-  }
-  return false
 }
 
 async function docsWithPrefix(registry: Registry, fun: string): Promise<ValueObject> {

@@ -15,6 +15,7 @@ import { reportInterrupted } from './interrupted.ts'
 import { localLoad, NO_MASTER } from './local-job.ts'
 import type { LocalJob, StartedJob } from './local-job.ts'
 import { createPerformer } from './perform.ts'
+import { createRefusal, QUESTIONS } from './policy.ts'
 import { JobEndedError } from './process-runner.ts'
 import { parsePublication } from './publication.ts'
 import type { Publication } from './publication.ts'
@@ -52,7 +53,6 @@ export interface Jobs {
   stop(): Promise<void>
 }
 
-const questions: ReadonlySet<string> = new Set(['saltutil.find_job', 'saltutil.running', 'saltutil.is_running'])
 const stoppedText = 'The minion was stopped before this job ran. It was not run.'
 
 /** The agent's jobs; nothing runs until the first publication. `agentPid`: shown for functions that run in the agent. */
@@ -88,6 +88,7 @@ export function createJobs(settings: JobsSettings, deps: JobsDeps, agentPid: num
       command: (request) => runner.run(jid, request, signal),
       environment: settings.environment,
     }),
+    refusal: createRefusal({ masterFunctions: settings.masterFunctions, grains: deps.grains, pillar: deps.pillar }),
     log,
   })
 
@@ -120,7 +121,7 @@ export function createJobs(settings: JobsSettings, deps: JobsDeps, agentPid: num
       const publication = parsePublication(localLoad(local, jid, settings.minionId))
       if ('reason' in publication) throw new Error(`not a job: ${publication.reason}`)
       const { promise: over, resolve } = Promise.withResolvers<JobReturn | undefined>()
-      const admitted = await admission(publication, { master, jid }, resolve)
+      const admitted = await admission({ ...publication, local: true }, { master, jid }, resolve)
       // The clock went back to where it had been: this jid is taken.
       if (admitted === 'seen') continue
       table.enter(admitted.job)
@@ -188,7 +189,7 @@ export function createJobs(settings: JobsSettings, deps: JobsDeps, agentPid: num
     async runLocal(load, signal) {
       const publication = parsePublication(load)
       if ('reason' in publication) throw new Error(`not a job: ${publication.reason}`)
-      const prepared = await execute(publication, undefined)
+      const prepared = await execute({ ...publication, local: true }, undefined)
       const job = { publication, prepared, signal: signal ?? new AbortController().signal, process: undefined }
       const result = await runToEnd(job, { runner, clock, killGraceMs: settings.killGraceMs })
       return jobReturn(publication, settings.minionId, result, {})
@@ -227,5 +228,5 @@ export function createJobs(settings: JobsSettings, deps: JobsDeps, agentPid: num
 
 /** A question about jobs is no result: it leaves no rows, unless a returner is asked for by name. */
 function isQuestion(publication: Publication): boolean {
-  return typeof publication.fun === 'string' && questions.has(publication.fun) && publication.returners.names.length === 0
+  return typeof publication.fun === 'string' && QUESTIONS.has(publication.fun) && publication.returners.names.length === 0
 }

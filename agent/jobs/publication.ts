@@ -19,6 +19,8 @@ export interface Publication {
   schedule?: string
   /** `module_executors`; absent when the publication has none. */
   executors?: Value
+  /** True for what this host asks of itself. Never read from the load: a master could say it, too. */
+  local?: true
   /** The whole publication, for `__pub_*` and for `saltutil.running`. */
   load: ValueObject
 }

@@ -22,6 +22,8 @@ export interface JobsSettings {
   /** An event loop that stands still for longer is logged with the jid. */
   blockedLoopMs: number
   multifuncOrdered: boolean
+  /** Globs of the functions that a master may run; undefined for all. */
+  masterFunctions?: readonly string[] | undefined
   /** What jobs do while the store cannot be written. */
   onStoreFailure: 'run' | 'refuse'
   /** What becomes of the processes of an interrupted job. */

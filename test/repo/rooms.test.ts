@@ -37,7 +37,7 @@ const MAY_KNOW: readonly [room: string, allowed: readonly string[]][] = [
   ],
   // How results are shown, to the master's commands and to `brine call`.
   ['agent/outputters/', ['agent/wire/', 'config/yaml-scalars.ts']],
-  ['agent/control/', [...COMMON, 'agent/outbox/port.ts']],
+  ['agent/control/', [...COMMON, 'agent/wire/', 'agent/outbox/port.ts', 'agent/delivery/port.ts']],
   ['agent/cli/', ['agent/', 'config/']],
   // What joins the rooms.
   ['agent/', ['agent/', 'config/']],
