@@ -17,6 +17,7 @@ interface LazyCommand {
 
 const COMMANDS: readonly LazyCommand[] = [
   { name: 'minion', summary: 'Run the minion', load: () => import('../agent/cli/minion.ts') },
+  { name: 'call', summary: 'Run a function on this host', load: () => import('../agent/cli/call.ts') },
   { name: 'status', summary: 'Show how the running agent is: masters, lanes, jobs', load: () => import('../agent/cli/status.ts') },
   { name: 'outbox', summary: 'Look at and mend the store of returns', load: () => import('../agent/cli/outbox.ts') },
   { name: 'config', summary: 'Check or show the configuration', load: () => import('../agent/cli/config.ts') },

@@ -1,0 +1,81 @@
+/** How a call reaches the master: through the running agent, over a link of its own, or not at all. */
+import type { LoadedConfig } from '../../config/load.ts'
+import { isMasterless } from '../../config/masterless.ts'
+import type { Clock } from '../clock.ts'
+import type { Grains } from '../grains/grains.ts'
+import type { Link, LinkState } from '../link/port.ts'
+import type { Logger } from '../log.ts'
+import { createLinks, linkWithKey } from '../minion-links.ts'
+import type { MasterLink } from '../minion-status.ts'
+import { createPillarKeeper, type PillarKeeper } from '../pillar/keeper.ts'
+import type { AgentAccess } from './agent-access.ts'
+
+export interface MasterSide {
+  pillar: PillarKeeper
+  linkFor(fingerprint: string | undefined): Pick<Link, 'state' | 'request'> | undefined
+  /** Links of the call's own; none when there is an agent or no master. */
+  links: readonly MasterLink[]
+  /** Why the pillar is empty, for people; undefined when a master gave it or none was to be asked. */
+  trouble: string | undefined
+  close(): Promise<void>
+}
+
+interface Wanted {
+  /** The agent that runs; undefined for none. */
+  agent: AgentAccess | undefined
+  /** False for `--local`. */
+  useMaster: boolean
+  /** Longest wait for a connection, milliseconds. */
+  connectMs: number
+}
+
+/** Settled for this call: whoever waits longer waits for a person or for the network. */
+const FAILED: readonly LinkState[] = ['pending', 'rejected', 'full', 'waiting', 'stopped']
+
+/** Finds the way to the master and asks it for the pillar; without one the pillar is empty. */
+export async function reachMaster(wanted: Wanted, parts: { loaded: LoadedConfig; log: Logger; clock: Clock; grains: Grains }): Promise<MasterSide> {
+  const { loaded, log, clock, grains } = parts
+  const { agent, useMaster } = wanted
+  if (!useMaster || isMasterless(loaded.config)) {
+    return { pillar: createPillarKeeper(loaded.config.id, grains.current, [], log), linkFor: () => undefined, links: [], trouble: undefined, close: () => Promise.resolve() }
+  }
+  if (agent !== undefined) {
+    const asked = await agent.pillar.refresh().then(() => undefined, (error: unknown) => String(error))
+    return { pillar: agent.pillar, linkFor: () => agent.link, links: [], trouble: asked, close: () => Promise.resolve() }
+  }
+  const links = await createLinks(loaded, log, clock, grains, undefined)
+  const pillar = createPillarKeeper(loaded.config.id, grains.current, links.map(({ link }) => link), log)
+  await connectOne(links, wanted.connectMs, clock)
+  const isConnected = links.some(({ link }) => link.state === 'connected')
+  const trouble = isConnected ? ((await pillar.refresh()) ? undefined : 'the master did not give it') : whyNot(links)
+  return {
+    pillar,
+    linkFor: (fingerprint) => linkWithKey(links, fingerprint),
+    links,
+    trouble,
+    async close() {
+      await Promise.all(links.map(({ link }) => link.stop()))
+    },
+  }
+}
+
+/** Resolves when one is connected, when each has failed once, or when the time is over. */
+function connectOne(links: readonly MasterLink[], connectMs: number, clock: Clock): Promise<void> {
+  return new Promise((resolve) => {
+    const cancel = clock.timer(connectMs, resolve)
+    const failed = new Set<Link>()
+    for (const { link } of links) {
+      link.onState((state) => {
+        if (FAILED.includes(state)) failed.add(link)
+        if (state !== 'connected' && failed.size < links.length) return
+        cancel()
+        resolve()
+      })
+      link.start()
+    }
+  })
+}
+
+function whyNot(links: readonly MasterLink[]): string {
+  return links.map(({ master, link }) => `${master}: ${link.detail ?? `no answer yet (${link.state})`}`).join('; ')
+}
