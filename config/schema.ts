@@ -97,7 +97,7 @@ const workOptions = {
   disable_returners: textList().prefault([]).describe('Returners that no job may use'),
   disable_modules: textList().prefault([]).describe('Modules that no job may use'),
   whitelist_modules: textList().prefault([]).describe('Unless empty, the only modules that jobs may use'),
-  master_functions: textList().optional().describe('Globs of the functions that a master may run, such as `test.*`; not set: all. Questions about jobs are always answered (not in Salt)'),
+  master_functions: textList().optional().describe('Globs of the functions that a master may run; not set: all, questions about jobs always (not in Salt)'),
   grains: z.record(z.string(), z.unknown()).default({}).describe('Grains of this host'),
   grains_blacklist: textList().prefault([]).describe('Names, globs or patterns of grains that are left out'),
   grains_deep_merge: flag().default(false).describe('Merge maps of several sources instead of replacing them'),

@@ -54,7 +54,15 @@ function accessTo(socket: string): AgentAccess {
         }
       },
     },
-    pillar: { current: () => pillar, fetch: async () => void (await refresh()), refresh },
+    pillar: {
+      current: () => pillar,
+      fetch: async () => void (await refresh()),
+      refresh,
+      async compile(question) {
+        const answer = unpack(await callControl(socket, 'call.compile', { question: pack({ ...question }) }, { timeoutMs: PILLAR_MS }), 'pillar')
+        return isObject(answer) ? answer : undefined
+      },
+    },
     async run(load) {
       const ret = unpack(await callControl(socket, 'call.run', { load: pack(load) }, { timeoutMs: NO_LIMIT }), 'ret')
       // From an agent of ours, under our own user.

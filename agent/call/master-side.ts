@@ -30,21 +30,22 @@ interface Wanted {
 }
 
 /** Settled for this call: whoever waits longer waits for a person or for the network. */
-const FAILED: readonly LinkState[] = ['pending', 'rejected', 'full', 'waiting', 'stopped']
+const FAILED: ReadonlySet<LinkState> = new Set(['pending', 'rejected', 'full', 'waiting', 'stopped'])
 
 /** Finds the way to the master and asks it for the pillar; without one the pillar is empty. */
 export async function reachMaster(wanted: Wanted, parts: { loaded: LoadedConfig; log: Logger; clock: Clock; grains: Grains }): Promise<MasterSide> {
   const { loaded, log, clock, grains } = parts
   const { agent, useMaster } = wanted
   if (!useMaster || isMasterless(loaded.config)) {
-    return { pillar: createPillarKeeper(loaded.config.id, grains.current, [], log), linkFor: () => undefined, links: [], trouble: undefined, close: () => Promise.resolve() }
+    const pillar = createPillarKeeper(loaded.config, grains.current, [], log)
+    return { pillar, linkFor: () => undefined, links: [], trouble: undefined, close: () => Promise.resolve() }
   }
   if (agent !== undefined) {
     const asked = await agent.pillar.refresh().then(() => undefined, (error: unknown) => String(error))
     return { pillar: agent.pillar, linkFor: () => agent.link, links: [], trouble: asked, close: () => Promise.resolve() }
   }
   const links = await createLinks(loaded, log, clock, grains, undefined)
-  const pillar = createPillarKeeper(loaded.config.id, grains.current, links.map(({ link }) => link), log)
+  const pillar = createPillarKeeper(loaded.config, grains.current, links.map(({ link }) => link), log)
   await connectOne(links, wanted.connectMs, clock)
   const isConnected = links.some(({ link }) => link.state === 'connected')
   const trouble = isConnected ? ((await pillar.refresh()) ? undefined : 'the master did not give it') : whyNot(links)
@@ -66,7 +67,7 @@ function connectOne(links: readonly MasterLink[], connectMs: number, clock: Cloc
     const failed = new Set<Link>()
     for (const { link } of links) {
       link.onState((state) => {
-        if (FAILED.includes(state)) failed.add(link)
+        if (FAILED.has(state)) failed.add(link)
         if (state !== 'connected' && failed.size < links.length) return
         cancel()
         resolve()

@@ -96,7 +96,8 @@ function leftoversOf(jid: string, outbox: Outbox, errors: ReadonlyMap<string, st
   if (outbox.status().unavailable !== null) return []
   return outbox.list({ jid }).map(({ destination, state, lastError }) => {
     const why = lastError ?? errors.get(destination) ?? 'no answer yet'
-    return state === 'dead' ? `${destination} can never take it (${why}): kept as a dead letter` : `${destination} does not have it yet (${why}): the agent delivers it at its next start`
+    if (state === 'dead') return `${destination} can never take it (${why}): kept as a dead letter`
+    return `${destination} does not have it yet (${why}): the agent delivers it at its next start`
   })
 }
 

@@ -58,7 +58,7 @@ export function printMissing(fun: string, text: string, all: readonly FunctionDe
 /** Tells what a function threw. */
 export function printError(fun: string, doc: string, error: unknown): void {
   const text = errorText(error)
-  switch (errorCode(error)) {
+  switch (errorCode(error) ?? '') {
     case MODULE_ERROR_CODES.commandExecution:
       return void process.stderr.write(`Error running '${fun}': ${text}\n`)
     case MODULE_ERROR_CODES.commandNotFound:

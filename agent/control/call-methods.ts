@@ -18,6 +18,8 @@ export interface Accepted {
 export interface CallServer {
   /** The pillar as the master gives it now; the last one when it does not answer. */
   pillar(): Promise<ValueObject>
+  /** A pillar compiled for this question alone; undefined when no master is connected. */
+  compile(question: ValueObject): Promise<ValueObject | undefined>
   /** An encrypted request to the connected master. @throws ControlError NO_MASTER when there is none */
   request(load: ValueObject, timeoutMs: number | undefined): Promise<Value>
   /** Runs a function that is about the agent itself, such as `saltutil.running`. */
@@ -47,6 +49,7 @@ const returnShape = z.looseObject({
 })
 
 const requestSchema = z.strictObject({ load: packedMap, timeoutMs: z.number().positive().optional() })
+const compileSchema = z.strictObject({ question: packedMap })
 const runSchema = z.strictObject({ load: packedMap })
 const acceptSchema = z.strictObject({
   ret: packedMap.refine((value) => returnShape.safeParse(value).success && 'return' in value, { error: 'not a return' }),
@@ -56,11 +59,14 @@ const acceptSchema = z.strictObject({
   toMaster: z.boolean(),
 })
 
-/** `call.pillar|request|run|accept`. */
+/** `call.pillar|compile|request|run|accept`. */
 export function createCallMethods(server: CallServer): ControlMethods {
   return {
     async 'call.pillar'() {
       return { pillar: pack(await server.pillar()) }
+    },
+    async 'call.compile'(params) {
+      return { pillar: pack((await server.compile(parse(compileSchema, params).question)) ?? null) }
     },
     async 'call.request'(params) {
       const { load, timeoutMs } = parse(requestSchema, params)
