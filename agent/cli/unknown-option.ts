@@ -1,3 +1,5 @@
+import { suggestName } from '../../config/problems.ts'
+
 /**
  * The first word that looks like an option and is none, such as `--json`. The parser takes the word behind it for its value, and then
  * complains only that a target is missing.
@@ -12,4 +14,41 @@ export function unknownOption(args: readonly string[], known: readonly string[])
     const kebab = name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
     return ![name, kebab, name.replace(/^no-/, '')].some((spelling) => known.includes(spelling))
   })
+}
+
+/** What may stand on the command line. */
+export interface KnownWords {
+  /** The words that were given. */
+  args: readonly string[]
+  /** Every name and alias of an option, without dashes. */
+  options: readonly string[]
+  /** The commands that may stand there. */
+  commands: readonly string[]
+}
+
+/**
+ * What the parser complains of, as a person would say it: an unknown option as it was written, a value that is none of the choices
+ * in one line, and what was probably meant.
+ */
+export function inWords(message: string, { args, options, commands }: KnownWords): string {
+  const choice = /^Invalid values:\s+Argument: (?<name>\S+), Given: "(?<given>[^]*?)", Choices: (?<choices>.*)$/m.exec(message)?.groups
+  if (choice !== undefined) {
+    const choices = [...(choice['choices'] ?? '').matchAll(/"([^"]*)"/g)].map(([, one]) => one ?? '')
+    return `${choice['name']}: ${JSON.stringify(choice['given'])} is none of ${choices.join(', ')}${meant(suggestName(choice['given'] ?? '', choices))}`
+  }
+  const given = /^Unknown arguments?: (?<names>.*)$/s.exec(message)?.groups?.['names']
+  const name = nameOf(given?.split(', ')[0] ?? '')
+  if (given === undefined) return message
+  const asOption = args.find((word) => word.startsWith('-') && [name, `no-${name}`].includes(nameOf(word)))
+  if (asOption === undefined) return commands.length === 0 ? message : `Unknown command: ${given}${meant(suggestName(name, commands))}`
+  const near = suggestName(name, options.filter((each) => each.length > 1))
+  return `Unknown option: ${asOption.replace(/=.*$/s, '')}${meant(near === undefined ? undefined : `--${near}`)}`
+}
+
+function meant(near: string | undefined): string {
+  return near === undefined ? '' : `; did you mean ${near}?`
+}
+
+function nameOf(word: string): string {
+  return word.replace(/^-+/, '').replace(/=.*$/s, '')
 }

@@ -59,7 +59,7 @@ const MAY_KNOW: readonly [room: string, allowed: readonly string[]][] = [
 const OWNERS: Readonly<Record<string, readonly string[]>> = {
   'better-sqlite3': ['agent/outbox/', 'returners/sqlite3/'],
   ws: ['agent/transport/ws.ts', 'master/server/ws.ts'],
-  yargs: ['bin/main.mts', 'agent/cli/', 'master/cli/'],
+  yargs: ['bin/program.mts', 'agent/cli/', 'master/cli/'],
   pino: ['agent/pino-log.ts'],
   'node:child_process': ['agent/jobs/process-runner.ts', 'agent/returner-host/child-process.ts', 'returners/exec/index.ts'],
   'node:worker_threads': [],
@@ -81,7 +81,7 @@ const shown = ({ from, target }: Import): string => `${from} → ${target}`
 describe('who may know whom', () => {
   test('the check sees the code', () => {
     expect(ours.length).toBeGreaterThan(300)
-    expect(imports).toContainEqual({ from: 'bin/main.mts', target: 'agent/cli/minion.ts', own: true, fixed: false })
+    expect(imports).toContainEqual({ from: 'bin/commands.mts', target: 'agent/cli/minion.ts', own: true, fixed: false })
     expect(imports).toContainEqual({ from: 'agent/pino-log.ts', target: 'agent/log.ts', own: true, fixed: true })
   })
 

@@ -33,8 +33,12 @@ describe('the command line', () => {
   // None of these gets as far as reading a configuration.
   test.concurrent.each<[string[], RegExp]>([
     [[], /Name a command/],
-    [['outbx'], /Did you mean outbox\?/],
-    [['outbox', 'status', '--bogus'], /Unknown argument: bogus/],
+    [['outbx'], /Unknown command: outbx; did you mean outbox\?/],
+    [['outbox', 'status', '--bogus'], /Unknown option: --bogus\n/],
+    [['zzz'], /Unknown command: zzz\nTry: brine --help/],
+    [['outbox', 'lst'], /Unknown command: lst; did you mean list\?/],
+    [['outbox', 'list', '--stat', 'dead'], /Unknown option: --stat; did you mean --state\?/],
+    [['key', 'lst'], /action: "lst" is none of list, .*; did you mean list\?/],
     [['outbox', 'purge'], /say which to purge, or --all/],
     [['outbox', 'list', '--limit', 'x'], /--limit: write a whole number/],
     [['outbox', 'list', '--limit', '0'], /--limit: write a whole number/],

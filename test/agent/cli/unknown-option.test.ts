@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { unknownOption } from '../../../agent/cli/unknown-option.ts'
+import { inWords, unknownOption } from '../../../agent/cli/unknown-option.ts'
 
 const known = ['out', 'config-dir', 'c', 'colour']
 
@@ -11,4 +11,19 @@ test.each([
   [['cmd', '*', 'test.echo', '-3', '--', '--json'], undefined],
 ])('in %j: %s', (args, expected) => {
   expect(unknownOption(args, known)).toBe(expected)
+})
+
+test.each([
+  ['Unknown argument: colur', ['--colur', 'x'], 'Unknown option: --colur; did you mean --colour?'],
+  ['Unknown arguments: colur, x', ['--no-colur'], 'Unknown option: --no-colur; did you mean --colour?'],
+  ['Unknown argument: zzz', ['--zzz=1'], 'Unknown option: --zzz'],
+  ['Unknown argument: shwo', ['shwo'], 'Unknown command: shwo; did you mean show?'],
+  ['Invalid values:\n  Argument: action, Given: "lst", Choices: "list", "show"', ['lst'], 'action: "lst" is none of list, show; did you mean list?'],
+  ['Say what to do.', [], 'Say what to do.'],
+])('%j is told as a person would', (message, args, expected) => {
+  expect(inWords(message, { args, options: known, commands: ['list', 'show'] })).toBe(expected)
+})
+
+test('a word too many is no command where there are none', () => {
+  expect(inWords('Unknown argument: web1', { args: ['web1'], options: known, commands: [] })).toBe('Unknown argument: web1')
 })

@@ -1,0 +1,59 @@
+/** The command line as a parser: the chosen command whole, of the others only what `--help` lists. */
+import yargs, { type Argv, type CommandModule } from 'yargs'
+import { CliError, EXIT } from '../agent/cli/exit-codes.ts'
+import { inWords, unknownOption } from '../agent/cli/unknown-option.ts'
+import { COMMANDS } from './commands.mts'
+
+export interface ProgramSettings {
+  /** The words behind `brine`. */
+  args: readonly string[]
+  /** The command to load whole; undefined for none. */
+  chosen: string | undefined
+  version: string
+  /** Of the help, columns. */
+  width: number
+}
+
+/** The parser. Nothing is read or run before it parses. */
+export async function createProgram({ args, chosen, version, width }: ProgramSettings): Promise<Argv> {
+  const program = yargs([...args])
+    .scriptName('brine')
+    // Our own texts are English, whatever the terminal's language.
+    .detectLocale(false)
+    .usage('$0 <command>\n\nA Salt minion whose returns always arrive.')
+    .strict()
+    .demandCommand(1, 'Name a command.')
+    .help()
+    .alias('help', 'h')
+    .version(version)
+    .wrap(width)
+    .example('$0 minion -c /etc/brine', 'run the minion')
+    .example('$0 outbox status', 'what waits to be delivered')
+    .epilogue('`brine <command> --help` tells more about one.')
+    .exitProcess(false)
+    .fail((message, error: unknown) => {
+      // What a command's own check says comes as a text.
+      if (error instanceof Error) throw error
+      const known = knownOptions(program)
+      const unknown = message.startsWith('Not enough') ? unknownOption(args, known) : undefined
+      const what = inWords(unknown === undefined ? message : `Unknown argument: ${unknown}`, { args, options: known, commands: knownCommands(program) })
+      throw new CliError(`${what}\nTry: brine ${chosen === undefined ? '' : `${chosen} `}--help`, EXIT.usage)
+    })
+  for (const { name, summary, load } of COMMANDS) {
+    if (name === chosen) program.command((await load()).command as CommandModule)
+    else program.command({ command: name, describe: summary, handler() {} })
+  }
+  return program
+}
+
+/** Every name and alias of an option that the parser knows by now; its types do not tell of it. */
+function knownOptions(program: Argv): string[] {
+  const { getOptions } = program as { getOptions?: () => { key?: object } }
+  return Object.keys(getOptions?.call(program).key ?? {})
+}
+
+/** The commands that may stand where the parser is now: those of `brine`, or those of the chosen one. */
+function knownCommands(program: Argv): string[] {
+  const { getInternalMethods } = program as { getInternalMethods?: () => { getCommandInstance(): { getCommands(): string[] } } }
+  return getInternalMethods?.call(program).getCommandInstance().getCommands() ?? []
+}
