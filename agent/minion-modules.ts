@@ -8,9 +8,10 @@ import { scanSiteModules } from './jobs/site-modules.ts'
 import type { Link } from './link/port.ts'
 import type { Logger } from './log.ts'
 import { createMinionFiles } from './minion-files.ts'
-import { agentUser, jobsSettings } from './minion-settings.ts'
+import { agentUser, extensionDirectory, jobsSettings, programEnvironment } from './minion-settings.ts'
 import { builtinModules } from './modules/builtins.ts'
 import { CommandExecutionError } from './modules/contract.ts'
+import type { FileFailure } from './modules/description.ts'
 import { lookupOption } from './modules/option-lookup.ts'
 import { createRegistry, type Registry } from './modules/registry.ts'
 import type { MasterAccess } from './modules/services.ts'
@@ -27,6 +28,8 @@ export interface ModuleParts {
   linkFor: (fingerprint: string | undefined) => Pick<Link, 'state' | 'request'> | undefined
   /** Called after the modules were loaded again: the returners are to be found again, too. */
   refreshReturners: () => Promise<void>
+  /** The site's grains and returners that did not load the last time; none when absent. */
+  failures?: { grains(): FileFailure[]; returners(): FileFailure[] }
 }
 
 export interface MinionModules {
@@ -41,7 +44,7 @@ export interface MinionModules {
 export function createModules(parts: ModuleParts): MinionModules {
   const { loaded, log, clock, grains, pillar } = parts
   const { config } = loaded
-  const environment = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined))
+  const environment = programEnvironment()
   const settings = jobsSettings(loaded, environment)
   const runner = createProcessRunner({ instance: settings.instance, killGraceMs: settings.killGraceMs, clock })
   const places = () => ({ options: settings.options, grains: grains.current(), pillar: pillar.current() })
@@ -52,7 +55,8 @@ export function createModules(parts: ModuleParts): MinionModules {
     whitelist: config.whitelist_modules,
     scan: () =>
       scanSiteModules({
-        directories: config.module_dirs,
+        // A later directory wins: a site's own file goes before what a master sent.
+        directories: [extensionDirectory(config, 'modules'), ...config.module_dirs],
         runner,
         clock,
         log,
@@ -71,6 +75,7 @@ export function createModules(parts: ModuleParts): MinionModules {
       files: (signal) => files(masterAccess(() => parts.linkFor(master)), signal),
       user: agentUser(),
       outputLimitBytes: config.jobs.output_limit,
+      siteFailures: async (kind) => (kind === 'modules' ? registry.failures() : (parts.failures?.[kind]() ?? [])),
       refreshGrains: async () => void (await grains.refresh()),
       refreshPillar: () => pillar.refresh(),
       async compilePillar(question) {

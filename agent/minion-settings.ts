@@ -82,7 +82,8 @@ export function hostSettings(config: MinionConfig, environment: ReturnerHostSett
     stateDir: join(dirname(config.outbox.dir), 'returners'),
     disabled: config.disable_returners,
     environment,
-    directories: config.returner_dirs,
+    // What a master sent goes before what comes with Brine, and a site's own file before both.
+    directories: [...config.returner_dirs, extensionDirectory(config, 'returners')],
     packages: host.packages,
     packageBase: config.conf_dir,
     deadlineMs: host.deadline,
@@ -114,7 +115,7 @@ export function jobsSettings(loaded: LoadedConfig, environment: Readonly<Record<
 }
 
 /** What `config.get` and modules may read: every option, without what is secret. */
-function moduleOptions({ config, raw, sources }: LoadedConfig): ValueObject {
+export function moduleOptions({ config, raw, sources }: LoadedConfig): ValueObject {
   return readable({ ...raw, ...config }, [], sources) as ValueObject
 }
 
@@ -142,6 +143,16 @@ export function hostGrainsSettings(config: MinionConfig, brineVersion: string): 
     process: { pid: process.pid, uid, gid, username, cwd: process.cwd(), environment: process.env },
     host: os,
   }
+}
+
+/** Where files lie that `saltutil.sync_*` took from the file server (Salt: `extension_modules`). */
+export function extensionDirectory(config: MinionConfig, kind?: string): string {
+  return join(config.extension_modules ?? join(config.cachedir, 'extmods'), kind ?? '')
+}
+
+/** The environment that programs start with. */
+export function programEnvironment(): Record<string, string> {
+  return Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined))
 }
 
 /** The user the agent runs as, for programs that run as another. */

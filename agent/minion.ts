@@ -97,7 +97,7 @@ async function compose(
   const opened = await openOutbox(outboxSettingsOf(config), { clock, log: log.child({ part: 'outbox' }) })
   releases.push(() => opened.close())
   const outbox = parts.wrapOutbox?.(opened) ?? opened
-  const grains = createMinionGrains(config, clock, log.child({ part: 'grains' }))
+  const grains = createMinionGrains(loaded, clock, log.child({ part: 'grains' }))
   await grains.refresh({ quick: true })
   const links = await createLinks(loaded, log, clock, grains, parts.wrapLink)
   const linkFor = (fingerprint: string | undefined): Link | undefined => linkWithKey(links, fingerprint)
@@ -117,7 +117,14 @@ async function compose(
   outbox.onAvailability(alarms.availability)
 
   const pillar = createPillarKeeper(config, grains.current, links.map(({ link }) => link), log)
-  const jobs = createMinionJobs({ loaded, log, clock, outbox, delivery, grains, pillar, linkFor, refreshReturners: async () => void (await host.refresh()) })
+  const jobs = createMinionJobs({
+    loaded, log, clock, outbox, delivery, grains, pillar, linkFor,
+    refreshReturners: async () => void (await host.refresh()),
+    failures: {
+      grains: () => grains.failures(),
+      returners: () => host.list().flatMap(({ source, error }) => (error === null ? [] : [{ file: source, error }])),
+    },
+  })
   for (const { link } of links) releases.push(() => link.stop())
   releases.push(() => delivery.stop(DELIVERY_GRACE_MS))
 

@@ -67,6 +67,15 @@ const placeOptions = {
 const fileOptions = {
   saltenv: text().nullable().default(null).describe('The environment of files when none is named; base when not set'),
   ...fileServerOptions(262_144),
+  extension_modules: path().optional().describe('Where files of saltutil.sync_* go; by default extmods in cachedir'),
+  clean_dynamic_modules: flag().default(true).describe('Remove synced files that the file server no longer has'),
+  extmod_whitelist: extmodNames().describe('Unless empty, the only names that saltutil.sync_* takes, by kind'),
+  extmod_blacklist: extmodNames().describe('Names that saltutil.sync_* leaves out, by kind'),
+}
+
+/** `modules: [one, two]`. */
+function extmodNames() {
+  return z.record(z.string(), textList(), { error: 'expected a map such as modules: [name]' }).default({})
 }
 
 const securityOptions = {
@@ -94,6 +103,7 @@ const workOptions = {
   ext_job_cache: textList().prefault([]).describe('Returners for every result (Salt: only salt-call and startup states)'),
   returner_dirs: z.array(path()).default(['/etc/brine/returners']).describe("Directories of a site's own returners (Salt: none)"),
   module_dirs: z.array(path()).default(['/etc/brine/modules']).describe("Directories of a site's own modules (Salt: none)"),
+  grains_dirs: z.array(path()).default(['/etc/brine/grains.d']).describe("Directories of a site's own grains (Salt: none)"),
   disable_returners: textList().prefault([]).describe('Returners that no job may use'),
   disable_modules: textList().prefault([]).describe('Modules that no job may use'),
   whitelist_modules: textList().prefault([]).describe('Unless empty, the only modules that jobs may use'),
@@ -207,7 +217,9 @@ export const minionSchema = z.object({
 export type MinionConfig = Readonly<Omit<z.output<typeof minionSchema>, 'id'> & { id: string; conf_dir: string }>
 
 /** Options whose values are paths that `root_dir` moves. */
-export const PATH_OPTIONS = [['pki_dir'], ['cachedir'], ['sock_dir'], ['log_file'], ['returner_dirs'], ['module_dirs'], ['outbox', 'dir']] as const
+export const PATH_OPTIONS = [
+  ['pki_dir'], ['cachedir'], ['sock_dir'], ['log_file'], ['returner_dirs'], ['module_dirs'], ['grains_dirs'], ['extension_modules'], ['outbox', 'dir'],
+] as const
 
 /** True for what may be a minion's id: it becomes a file name on the master (Salt's utils/verify.py valid_id). */
 export function isMinionId(id: string): boolean {

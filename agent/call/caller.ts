@@ -71,7 +71,7 @@ const AGENT_MODULES: ReadonlySet<string> = new Set(['saltutil', 'schedule'])
 export async function createCaller(loaded: LoadedConfig, log: Logger, settings: CallSettings): Promise<Caller> {
   const { config } = loaded
   const clock = systemClock
-  const grains = createMinionGrains(config, clock, log)
+  const grains = createMinionGrains(loaded, clock, log)
   if (!settings.skipGrains) await grains.refresh()
   const agent = await findAgent(controlSocketPath(config.sock_dir))
   const master = await reachMaster({ agent, useMaster: settings.useMaster, connectMs: settings.connectMs }, { loaded, log: settings.partsLog, clock, grains })

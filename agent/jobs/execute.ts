@@ -3,7 +3,7 @@ import type { Logger } from '../log.ts'
 import { globMatch } from '../matchers/glob.ts'
 import { pythonStr } from '../matchers/python-text.ts'
 import { bindArguments } from '../modules/bind.ts'
-import type { CallArguments } from '../modules/bind.ts'
+import type { BoundArguments, CallArguments } from '../modules/bind.ts'
 import { InvocationError } from '../modules/contract.ts'
 import { lookupOption } from '../modules/option-lookup.ts'
 import type { Lookup, Registry } from '../modules/registry.ts'
@@ -14,8 +14,10 @@ import type { Value, ValueObject } from '../wire/value.ts'
 import type { JobReturn } from '../wire/job-return.ts'
 import { parseArguments } from './arguments.ts'
 import { openJobProcess } from './job-process.ts'
-import type { JobProcess } from './job-process.ts'
+import type { JobProcess, TaskHooks } from './job-process.ts'
+import type { Task } from './job-process-protocol.ts'
 import type { ProcessRunner } from './process-runner.ts'
+import { callProgram } from './program-module.ts'
 import type { Publication } from './publication.ts'
 import { failed, genericFailure, joinOutcomes, missingFunction, scheduledFailure, succeeded, threw } from './result.ts'
 import type { Outcome } from './result.ts'
@@ -134,23 +136,8 @@ async function invoke(
   }
   const log = settings.log.child({ jid: frame.publication.jid, fun })
   const { jid } = frame.publication
-  if (isIsolated(lookup)) {
-    const task = {
-      file: implementation.kind === 'site' ? implementation.file : null,
-      builtin: implementation.kind === 'site' ? null : lookup.description.module,
-      fun,
-      name: lookup.description.name,
-      bound,
-      jid,
-      minionId: settings.minionId,
-      grains: settings.grains(),
-      pillar: settings.pillar(),
-      options: settings.options,
-      pub: given.pub,
-    }
-    return withProcess(settings, frame, (process) => process.run(task, { call, setRetcode, log }, frame.signal))
-  }
-  if (implementation.kind === 'site') throw new Error('a site module outside of a job process')
+  const hooks = { call, setRetcode, log }
+  if (implementation.kind !== 'builtin' || isIsolated(lookup)) return invokeApart(settings, lookup, { fun, bound, pub: given.pub }, hooks, frame)
   const context: BuiltinContext = {
     signal: frame.signal,
     minionId: settings.minionId,
@@ -167,6 +154,28 @@ async function invoke(
   }
   const result = await implementation.code.run(context, bound.named, { rest: bound.rest, kwargs: bound.kwargs })
   return toValue(result)
+}
+
+/** Runs a function outside of the agent: as a program of its own, or in a job process. */
+function invokeApart(
+  settings: ExecuteSettings, { implementation, description }: Found, call: { fun: string; bound: BoundArguments; pub: ValueObject }, hooks: TaskHooks, frame: Frame,
+): Promise<Value> {
+  const { signal } = frame
+  const { jid } = frame.publication
+  const task: Task = {
+    file: implementation.kind === 'builtin' ? null : implementation.file,
+    builtin: implementation.kind === 'builtin' ? description.module : null,
+    name: description.name,
+    ...call,
+    jid,
+    minionId: settings.minionId,
+    grains: settings.grains(),
+    pillar: settings.pillar(),
+    options: settings.options,
+  }
+  if (implementation.kind !== 'program') return withProcess(settings, frame, (process) => process.run(task, hooks, signal))
+  const { outputLimitBytes } = settings.services(jid, frame.master, signal)
+  return callProgram(implementation.file, task, { ...settings, ...hooks, outputLimitBytes, signal })
 }
 
 /** A function that another one calls: without the publication's fields, as Salt's cross calls. */

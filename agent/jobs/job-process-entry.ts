@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url'
 import { entryPoint } from '../entry-points.ts'
 import type { Logger } from '../log.ts'
 import { builtinModules } from '../modules/builtins.ts'
-import type { AnyFunction, ModuleContext } from '../modules/contract.ts'
+import type { AnyFunction, GrainsContext, GrainsFunction, ModuleContext } from '../modules/contract.ts'
 import { errorCode, errorStack, errorText } from '../modules/error-text.ts'
 import { lookupOption } from '../modules/option-lookup.ts'
 import { toValue } from '../modules/to-value.ts'
@@ -39,6 +39,7 @@ function main(): void {
     const order = message as ToJobProcess
     if (order.kind === 'called') settleCall(calls, order)
     else if (order.kind === 'run') void answer(() => runTask(decode(order.body) as unknown as Task, { calls, signal: ended.signal }))
+    else if (order.kind === 'grains') void answer(() => collectGrains(order, ended.signal))
     else void answer(() => describe(order))
   })
   send({ kind: 'ready' })
@@ -77,6 +78,15 @@ async function describe(order: { file: string; context: Uint8Array }): Promise<F
   const verdict = await virtual({ grains: places.grains, config: (name: string) => lookupOption(name, places), log: logger() })
   const reason = verdict === true ? true : typeof verdict === 'string' ? verdict : ''
   return { kind: 'described', module: plain({ ...described, virtual: reason }) }
+}
+
+/** A file's default export is a function that gives grains, or the grains themselves. */
+async function collectGrains(order: { file: string; context: Uint8Array }, signal: AbortSignal): Promise<FromJobProcess> {
+  const { grains, options, minionId } = decode(order.context) as unknown as { grains: ValueObject; options: ValueObject; minionId: string }
+  const exported = await importDefault(order.file)
+  const context: GrainsContext = { grains, minionId, signal, log: logger(), config: (name) => lookupOption(name, { options, grains, pillar: {} }) }
+  const given: unknown = typeof exported === 'function' ? await (exported as GrainsFunction)(context) : exported
+  return { kind: 'done', body: Uint8Array.from(encode(toValue(given))) }
 }
 
 /** Structured clone carries plain data only. */

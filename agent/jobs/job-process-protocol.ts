@@ -27,6 +27,8 @@ export type ToJobProcess =
   /** `body`: a Task. */
   | { kind: 'run'; body: Uint8Array }
   | { kind: 'describe'; file: string; context: Uint8Array }
+  /** Collects the grains of a file; answered with `done`. */
+  | { kind: 'grains'; file: string; context: Uint8Array }
   /** Answers a `call`; `body`: the result, or an error as `ErrorShape`. */
   | { kind: 'called'; id: number; ok: boolean; body: Uint8Array }
 

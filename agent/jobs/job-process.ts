@@ -28,6 +28,8 @@ export interface JobProcess {
   run(task: Task, hooks: TaskHooks, signal: AbortSignal): Promise<Value>
   /** Loads a site file and describes it; rejects when it does not load or takes longer than `timeoutMs`. */
   describe(file: string, context: Uint8Array, limit: { timeoutMs: number; clock: Clock }): Promise<ValueObject>
+  /** Collects the grains of a site file; rejects as `describe`, and when they are no map. */
+  grains(file: string, context: Uint8Array, limit: { timeoutMs: number; clock: Clock }): Promise<ValueObject>
   /** Ends the process with all it started. */
   end(hard: boolean): Promise<void>
   /** Ends the process alone: what a function that has returned left running, it left on purpose. */
@@ -87,22 +89,34 @@ export function openJobProcess(runner: ProcessRunner, jid: string, env: Readonly
         signal.removeEventListener('abort', stop)
       }
     },
-    async describe(file, context, { timeoutMs, clock }) {
-      let cancel: (() => void) | undefined
-      const late = new Promise<never>((_resolve, reject) => {
-        cancel = clock.timer(timeoutMs, () => reject(new Error(`loading took longer than ${timeoutMs / 1000} s`)))
-      })
-      try {
-        const last = await Promise.race([order({ kind: 'describe', file, context }, () => {}), late])
-        if (last.kind === 'failed') throw revive(last.error)
-        if (last.kind === 'described' && isObject(last.module)) return last.module
-        throw new Error('the job process answered another question')
-      } finally {
-        cancel?.()
-      }
+    async describe(file, context, limit) {
+      const last = await limited(order({ kind: 'describe', file, context }, () => {}), limit, 'loading')
+      if (last.kind === 'failed') throw revive(last.error)
+      if (last.kind === 'described' && isObject(last.module)) return last.module
+      throw new Error('the job process answered another question')
+    },
+    async grains(file, context, limit) {
+      const last = await limited(order({ kind: 'grains', file, context }, () => {}), limit, 'it')
+      if (last.kind === 'failed') throw revive(last.error)
+      const grains = last.kind === 'done' ? decode(last.body) : undefined
+      if (!isObject(grains)) throw new Error('it did not give a map')
+      return grains
     },
     end: (hard) => child.end(hard),
     close: () => child.close(),
+  }
+}
+
+async function limited<Answer>(answer: Promise<Answer>, { timeoutMs, clock }: { timeoutMs: number; clock: Clock }, what: string): Promise<Answer> {
+  let cancel: (() => void) | undefined
+  const late = new Promise<never>((_resolve, reject) => {
+    cancel = clock.timer(timeoutMs, () => reject(new Error(`${what} took longer than ${timeoutMs / 1000} s`)))
+  })
+  try {
+    return await Promise.race([answer, late])
+  } finally {
+    cancel?.()
+    answer.catch(() => {})
   }
 }
 

@@ -1,16 +1,15 @@
-import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../log.ts'
 import type { ModuleDescription } from '../modules/description.ts'
-import { errorCode, errorText } from '../modules/error-text.ts'
+import { errorText } from '../modules/error-text.ts'
 import type { SiteFile } from '../modules/registry.ts'
 import { encode } from '../wire/msgpack.ts'
 import type { ValueObject } from '../wire/value.ts'
-import { siteFileFault } from '../site-file.ts'
 import { openJobProcess } from './job-process.ts'
 import type { JobProcess } from './job-process.ts'
 import type { ProcessRunner } from './process-runner.ts'
+import { describeProgram } from './program-module.ts'
+import { codeFiles } from './site-files.ts'
 
 export interface SiteModulesSettings {
   directories: readonly string[]
@@ -29,32 +28,32 @@ const defaultLoadTimeoutMs = 10_000
 const markerWord = 'modules'
 
 /**
- * Finds a site's module files (`.ts`, `.js`, `.mjs`) and loads each in a job process, to learn what is in it. A file that
+ * Finds a site's module files (`.ts`, `.js`, `.mjs`), loads each in a job process, and asks programs, to learn what is in it. A file that
  * throws, hangs or brings the process down costs only itself: its reason is kept, and a fresh process goes on with the rest.
  */
 export async function scanSiteModules(settings: SiteModulesSettings): Promise<SiteFile[]> {
-  const files = await moduleFiles(settings)
+  const files = await codeFiles(settings.directories, settings.log)
   if (files.length === 0) return []
   const context = encode(settings.places())
   const found: SiteFile[] = []
+  const limit = { timeoutMs: settings.loadTimeoutMs ?? defaultLoadTimeoutMs, clock: settings.clock }
   let child: JobProcess | undefined
   try {
-    for (const file of files) {
-      const fault = siteFileFault(file)
-      if (fault !== undefined) {
-        settings.log.warn({ file, error: fault }, 'a module file is not loaded')
-        found.push({ file, error: fault })
-        continue
-      }
-      child ??= openJobProcess(settings.runner, markerWord, settings.environment)
+    for (const { file, kind, fault } of files) {
       try {
-        const limit = { timeoutMs: settings.loadTimeoutMs ?? defaultLoadTimeoutMs, clock: settings.clock }
+        if (fault !== undefined) throw new Error(fault)
+        if (kind === 'program') {
+          const start = { marker: markerWord, signal: new AbortController().signal, timeoutMs: limit.timeoutMs }
+          found.push({ file, program: true, module: await describeProgram(file, settings, start) })
+          continue
+        }
+        child ??= openJobProcess(settings.runner, markerWord, settings.environment)
         const described = await child.describe(file, context, limit)
-        found.push({ file, module: described as unknown as ModuleDescription })
+        found.push({ file, program: false, module: described as unknown as ModuleDescription })
       } catch (error) {
         settings.log.warn({ file, error: errorText(error) }, 'a module file does not load')
         found.push({ file, error: errorText(error) })
-        await child.end(true)
+        await child?.end(true)
         child = undefined
       }
     }
@@ -62,23 +61,4 @@ export async function scanSiteModules(settings: SiteModulesSettings): Promise<Si
     await child?.end(true)
   }
   return found
-}
-
-async function moduleFiles(settings: SiteModulesSettings): Promise<string[]> {
-  const files: string[] = []
-  for (const directory of settings.directories) {
-    for (const name of (await namesIn(directory, settings.log)).toSorted()) {
-      if (/^[a-zA-Z0-9][a-zA-Z0-9_.-]*\.(?:ts|js|mjs)$/.test(name) && !name.endsWith('.d.ts')) files.push(join(directory, name))
-    }
-  }
-  return files
-}
-
-async function namesIn(directory: string, log: Logger): Promise<string[]> {
-  try {
-    return await readdir(directory)
-  } catch (error) {
-    if (errorCode(error) !== 'ENOENT') log.warn({ directory, error: errorText(error) }, 'a module directory cannot be read')
-    return []
-  }
 }

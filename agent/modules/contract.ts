@@ -121,6 +121,17 @@ export function defineModule<Context = ModuleContext>(definition: ModuleDefiniti
   return definition
 }
 
+/** What a grains file may use. `grains`: those of the host, collected before. */
+export type GrainsContext = Pick<ModuleContext, 'signal' | 'minionId' | 'grains' | 'log' | 'config'>
+
+/** Collects a site's grains. */
+export type GrainsFunction = (context: GrainsContext) => object | Promise<object>
+
+/** Declares a grains file: `export default defineGrains(async () => ({ rack: 'b12' }))`. */
+export function defineGrains(collect: GrainsFunction): GrainsFunction {
+  return collect
+}
+
 /** Codes by which errors are recognised, since they cross processes. */
 export const MODULE_ERROR_CODES = {
   commandNotFound: 'BRINE_COMMAND_NOT_FOUND',

@@ -32,10 +32,21 @@ export interface ModuleDescription {
   functions: FunctionDescription[]
 }
 
-const kinds = ['any', 'text', 'integer', 'number', 'boolean', 'list', 'map'] as const satisfies readonly ParamKind[]
-const identifier = /^[a-zA-Z_][a-zA-Z0-9_]*$/
+/** A file of a site that did not load. */
+export interface FileFailure {
+  file: string
+  error: string
+}
 
-const param = z.object({ kind: z.enum(kinds), required: z.boolean(), fallback: z.unknown() })
+/** The kinds there are. */
+export const paramKinds = ['any', 'text', 'integer', 'number', 'boolean', 'list', 'map'] as const satisfies readonly ParamKind[]
+/** Names of functions and arguments. */
+export const identifier = /^[a-zA-Z_][a-zA-Z0-9_]*$/
+
+/** Names of modules. */
+export const moduleName = z.string().regex(/^[a-z_][a-z0-9_]*$/, 'a module name has lower case letters, digits and underscores')
+
+const param = z.object({ kind: z.enum(paramKinds), required: z.boolean(), fallback: z.unknown() })
 const functionShape = z.object({
   doc: z.string(),
   args: z.record(z.string().regex(identifier), param).optional(),
@@ -47,7 +58,7 @@ const functionShape = z.object({
   run: z.custom<() => unknown>((value) => typeof value === 'function', 'run must be a function'),
 })
 const moduleShape = z.object({
-  name: z.string().regex(/^[a-z_][a-z0-9_]*$/, 'a module name has lower case letters, digits and underscores'),
+  name: moduleName,
   virtual: z.custom<() => unknown>((value) => typeof value === 'function', 'virtual must be a function').optional(),
   functions: z.record(z.string().regex(identifier), functionShape),
 })

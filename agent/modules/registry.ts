@@ -6,7 +6,7 @@ import type { Logger } from '../log.ts'
 import { errorText } from './error-text.ts'
 import type { AnyFunction, ModuleContext, ModuleDefinition } from './contract.ts'
 import { describeModule } from './description.ts'
-import type { FunctionDescription, ModuleDescription } from './description.ts'
+import type { FileFailure, FunctionDescription, ModuleDescription } from './description.ts'
 import type { BuiltinContext } from './services.ts'
 
 export type BuiltinModule = ModuleDefinition<BuiltinContext>
@@ -14,8 +14,8 @@ export type BuiltinModule = ModuleDefinition<BuiltinContext>
 /** Name → import of a built-in module. */
 export type BuiltinModules = Readonly<Record<string, () => Promise<BuiltinModule>>>
 
-/** One file of the module directories, after it was loaded in a job process. */
-export type SiteFile = { file: string } & ({ module: ModuleDescription } | { error: string })
+/** One file of the module directories, after it was loaded in a job process, or asked when it is a program of its own. */
+export type SiteFile = { file: string } & ({ module: ModuleDescription; program: boolean } | { error: string })
 
 export interface RegistrySettings {
   builtins: BuiltinModules
@@ -30,7 +30,7 @@ export interface RegistrySettings {
 }
 
 /** Where a function's code is. */
-export type Implementation = { kind: 'builtin'; code: AnyFunction<BuiltinContext> } | { kind: 'site'; file: string }
+export type Implementation = { kind: 'builtin'; code: AnyFunction<BuiltinContext> } | { kind: 'site' | 'program'; file: string }
 
 export type Lookup =
   | { found: true; description: FunctionDescription; implementation: Implementation }
@@ -40,6 +40,8 @@ export type Lookup =
 export interface Registry {
   lookup(fun: string): Promise<Lookup>
   list(): Promise<FunctionDescription[]>
+  /** The site's files that did not load, with their reasons. */
+  failures(): Promise<FileFailure[]>
   /** Loads the site's files again. */
   refresh(): Promise<void>
 }
@@ -94,6 +96,7 @@ export function createRegistry(settings: RegistrySettings): Registry {
       }
       return [...all.values()].toSorted((a, b) => (`${a.module}.${a.name}` < `${b.module}.${b.name}` ? -1 : 1))
     },
+    failures: async () => (await siteFiles()).flatMap((entry) => ('error' in entry ? [{ file: entry.file, error: entry.error }] : [])),
     async refresh() {
       site = undefined
       await siteFiles()
@@ -137,7 +140,7 @@ function lookupSite(files: SiteFile[], module: string, name: string): Lookup | u
       continue
     }
     const found = entry.module.functions.find((one) => one.name === name)
-    if (found !== undefined) return { found: true, description: found, implementation: { kind: 'site', file: entry.file } }
+    if (found !== undefined) return { found: true, description: found, implementation: { kind: entry.program ? 'program' : 'site', file: entry.file } }
   }
   return reason
 }

@@ -3,6 +3,7 @@ import { get } from '../wire/value.ts'
 import type { ValueObject } from '../wire/value.ts'
 import { defineFunction, defineModule, InvocationError, param } from './contract.ts'
 import type { BuiltinContext, JobEntry } from './services.ts'
+import { syncFunctions } from './saltutil-sync.ts'
 import { signalNumber } from './signals.ts'
 
 const terminate = 15
@@ -32,6 +33,7 @@ function cachedReturn(context: BuiltinContext, jid: string): ValueObject {
 export default defineModule<BuiltinContext>({
   name: 'saltutil',
   functions: {
+    ...syncFunctions,
     find_job: defineFunction({
       doc: 'Returns the job with this id while it waits, runs, or its return is still to be delivered; else {}.',
       args: { jid: param.text() },

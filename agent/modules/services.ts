@@ -1,6 +1,6 @@
 import type { CommandRequest, CommandResult } from './commands.ts'
 import type { ModuleContext } from './contract.ts'
-import type { FunctionDescription } from './description.ts'
+import type { FileFailure, FunctionDescription } from './description.ts'
 import type { FileClient } from '../files/port.ts'
 import type { Value, ValueObject } from '../wire/value.ts'
 
@@ -22,6 +22,8 @@ export interface JobControl {
 /** The functions there are. */
 export interface FunctionCatalogue {
   list(): Promise<FunctionDescription[]>
+  /** The site's files that did not load, with their reasons. */
+  failures(): Promise<FileFailure[]>
 }
 
 /** The master that asked for this job; for a job that no master asked for, the first that is connected. */
@@ -57,6 +59,8 @@ export interface AgentServices {
   user: { uid: number; name: string; home: string }
   /** Bytes kept of each output stream of a program. */
   outputLimitBytes: number
+  /** The site's files of a kind that did not load the last time, with their reasons. */
+  siteFailures(kind: 'modules' | 'grains' | 'returners'): Promise<FileFailure[]>
   refreshGrains(): Promise<void>
   /** Resolves true when the master gave the pillar, false when it could not be had in time. */
   refreshPillar(): Promise<boolean>

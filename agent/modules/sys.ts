@@ -1,3 +1,4 @@
+import { basename } from 'node:path'
 import { globMatch } from '../matchers/glob.ts'
 import type { Value, ValueObject } from '../wire/value.ts'
 import { defineFunction, defineModule, param } from './contract.ts'
@@ -9,6 +10,13 @@ async function selected(context: BuiltinContext, patterns: Value[]): Promise<[st
   const all = (await context.agent.functions.list()).map((one): [string, FunctionDescription] => [`${one.module}.${one.name}`, one])
   if (patterns.length === 0) return all
   return all.filter(([name]) => patterns.some((pattern) => typeof pattern === 'string' && isNamed(name, pattern)))
+}
+
+/** A site's module files that did not load, as `NAME: does not load: REASON`; those that a pattern names, all when there is none. */
+async function broken(context: BuiltinContext, patterns: Value[]): Promise<string[]> {
+  const failed = (await context.agent.siteFailures('modules')).map(({ file, error }) => ({ name: basename(file).replace(/\.[^.]+$/, ''), error }))
+  const named = failed.filter(({ name }) => patterns.length === 0 || patterns.some((pattern) => typeof pattern === 'string' && globMatch(name, pattern.replace(/\.$/, ''))))
+  return named.map(({ name, error }) => `${name}: does not load: ${error}`)
 }
 
 function isNamed(name: string, pattern: string): boolean {
@@ -49,19 +57,21 @@ export default defineModule<BuiltinContext>({
       run: async (context: BuiltinContext, { module }) => byName(await selected(context, module === '' ? [] : [module]), argspec),
     }),
     list_functions: defineFunction({
-      doc: 'Lists the functions there are: all, those of a module, or those that match a glob.',
+      doc: 'Lists the functions there are: all, those of a module, or those that match a glob. Last come files that do not load, with the reason.',
       rest: 'args',
       immediate: true,
-      run: async (context: BuiltinContext, _args, { rest }) => (await selected(context, rest)).map(([name]) => name),
+      run: async (context: BuiltinContext, _args, { rest }) => [...(await selected(context, rest)).map(([name]) => name), ...(await broken(context, rest))],
     }),
     list_modules: defineFunction({
-      doc: 'Lists the modules there are, or those that match a glob.',
+      doc: 'Lists the modules there are, or those that match a glob. Last come files that do not load, with the reason.',
       rest: 'args',
       immediate: true,
       async run(context: BuiltinContext, _args, { rest }) {
         const names = [...new Set((await context.agent.functions.list()).map((one) => one.module))].toSorted()
-        if (rest.length === 0) return names
-        return names.filter((name) => rest.some((pattern) => typeof pattern === 'string' && globMatch(name, pattern)))
+        const failed = await broken(context, rest)
+        if (rest.length === 0) return [...names, ...failed]
+        const named = names.filter((name) => rest.some((pattern) => typeof pattern === 'string' && globMatch(name, pattern)))
+        return [...named, ...failed]
       },
     }),
     reload_modules: defineFunction({

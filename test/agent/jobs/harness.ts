@@ -146,6 +146,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
           ),
         user: { uid: process.getuid?.() ?? 0, name: userInfo().username, home: userInfo().homedir },
         outputLimitBytes: options.outputLimitBytes ?? 64 * 1024 * 1024,
+        siteFailures: (kind) => (kind === 'modules' ? registry.failures() : Promise.resolve([])),
         refreshGrains: () => Promise.resolve(),
         refreshPillar: () => Promise.resolve(true),
         compilePillar: () => Promise.reject(new Error('no master is connected')),

@@ -1,0 +1,28 @@
+import { Float, get, isObject } from './value.ts'
+import type { Value } from './value.ts'
+
+/**
+ * A value from JSON that another program wrote: 1.0 stays a float, an integer beyond 2^53 exact, `{"__bytes__": BASE64}` becomes bytes
+ * (as `toJsonText` writes them).
+ *
+ * @throws SyntaxError when the text is no JSON
+ */
+export function fromJson(text: string): Value {
+  const read = JSON.parse as (text: string, revive: (key: string, value: unknown, context: { source?: string }) => unknown) => unknown
+  return read(text, (_key, value, { source }) => {
+    if (typeof value === 'number' && source !== undefined) return numberOf(value, source)
+    const bytes = bytesTextOf(value)
+    return bytes === undefined ? value : Uint8Array.from(Buffer.from(bytes, 'base64'))
+  }) as Value
+}
+
+function numberOf(value: number, source: string): Value {
+  if (/^-?[0-9]+$/.test(source)) return Number.isSafeInteger(value) ? value : BigInt(source)
+  return Number.isInteger(value) ? new Float(value) : value
+}
+
+function bytesTextOf(value: unknown): string | undefined {
+  if (!isObject(value) || Object.keys(value).length !== 1) return undefined
+  const text = get(value, '__bytes__')
+  return typeof text === 'string' ? text : undefined
+}
