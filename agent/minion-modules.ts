@@ -2,6 +2,7 @@
 import type { LoadedConfig } from '../config/load.ts'
 import type { Clock } from './clock.ts'
 import type { Grains } from './grains/grains.ts'
+import { QUESTIONS } from './jobs/policy.ts'
 import { createProcessRunner, type ProcessRunner } from './jobs/process-runner.ts'
 import type { JobsSettings, OuterServices } from './jobs/settings.ts'
 import { scanSiteModules } from './jobs/site-modules.ts'
@@ -53,6 +54,7 @@ export function createModules(parts: ModuleParts): MinionModules {
     builtins: builtinModules,
     disabled: config.disable_modules,
     whitelist: config.whitelist_modules,
+    alwaysThere: QUESTIONS,
     scan: () =>
       scanSiteModules({
         // A later directory wins: a site's own file goes before what a master sent.

@@ -81,6 +81,7 @@ export function hostSettings(config: MinionConfig, environment: ReturnerHostSett
     minionId: config.id,
     stateDir: join(dirname(config.outbox.dir), 'returners'),
     disabled: config.disable_returners,
+    masterKwargs: config.master_ret_kwargs,
     environment,
     // What a master sent goes before what comes with Brine, and a site's own file before both.
     directories: [...config.returner_dirs, extensionDirectory(config, 'returners')],
@@ -106,6 +107,7 @@ export function jobsSettings(loaded: LoadedConfig, environment: Readonly<Record<
     shutdownGraceMs: config.jobs.shutdown_grace,
     multifuncOrdered: config.multifunc_ordered,
     masterFunctions: config.master_functions,
+    masterReturners: config.master_returners,
     onStoreFailure: config.on_store_failure,
     survivors: config.jobs.survivors,
     options: moduleOptions(loaded),

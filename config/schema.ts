@@ -108,6 +108,11 @@ const workOptions = {
   disable_modules: textList().prefault([]).describe('Modules that no job may use'),
   whitelist_modules: textList().prefault([]).describe('Unless empty, the only modules that jobs may use'),
   master_functions: textList().optional().describe('Globs of the functions that a master may run; not set: all, questions about jobs always (not in Salt)'),
+  master_returners: textList().optional().describe('Globs of the returners that a master may name, `name` or `name@ret_config`; not set: all (not in Salt)'),
+  master_ret_kwargs: textList()
+    .refine((names) => names.every((name) => /^(\*|[a-z0-9_]+\.(\*|\w+))$/.test(name)), { error: 'expected returner.option, returner.* or *' })
+    .prefault([])
+    .describe('Further options that a master may set in ret_kwargs: `http.url`, `http.*` or `*` (not in Salt)'),
   grains: z.record(z.string(), z.unknown()).default({}).describe('Grains of this host'),
   grains_blacklist: textList().prefault([]).describe('Names, globs or patterns of grains that are left out'),
   grains_deep_merge: flag().default(false).describe('Merge maps of several sources instead of replacing them'),

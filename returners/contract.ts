@@ -93,6 +93,8 @@ export interface ReturnerDefinition<Options> {
   configNames?: readonly string[]
   /** Options that only the configuration may set, never a job's `ret_kwargs`: what decides which program runs, for example. */
   siteOnly?: readonly string[]
+  /** Options that a master may set in `ret_kwargs`: they change neither where returns go nor with whose rights. Others need `master_ret_kwargs`. */
+  masterMaySet?: readonly string[]
   /** Longest a call may take with these options, seconds; the host's own limit (60) when absent. At most an hour. */
   deadlineSeconds?(options: Options): number
   /** Must not wait for a slow destination longer than `signal` allows. Validation of options happened before. */

@@ -36,6 +36,8 @@ export interface ReturnerRequest {
   names: string[]
   retConfig?: string
   retKwargs?: Record<string, unknown>
+  /** True for the words of a master, which may not lead returns elsewhere. */
+  fromMaster?: boolean
 }
 
 /** Destinations of one return, resolved before its function runs, so that a wrong name is known in time. */
@@ -67,7 +69,7 @@ export interface ReturnerCatalogue {
    */
   resolve(
     name: string,
-    request: { retConfig?: string; retKwargs?: Record<string, unknown> },
+    request: { retConfig?: string; retKwargs?: Record<string, unknown>; fromMaster?: boolean },
   ): Promise<{ ref: DestinationRef; problem?: string } | { error: string }>
   /** Opens a queued destination again, with today's options. Throws when it is no longer configured: its lane is paused. */
   open(ref: DestinationRef): Destination

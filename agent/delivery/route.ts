@@ -42,7 +42,7 @@ export async function route(
   if (refused > 0) errors['…'] = `${refused} more returners were named; at most ${MAX_NAMES} are taken`
   const options = {
     ...(request.retConfig === undefined ? {} : { retConfig: request.retConfig }),
-    ...(request.retKwargs === undefined ? {} : { retKwargs: request.retKwargs }),
+    ...(request.retKwargs === undefined ? {} : { retKwargs: request.retKwargs, ...(request.fromMaster === true && { fromMaster: true }) }),
   }
   const wanted = [
     ...asked.map((name) => ({ name, options })),
@@ -80,7 +80,7 @@ type Resolved = { ref: DestinationRef } | { error: string }
 /** The catalogue's answer; one that fails or takes too long is an error like any other. */
 function resolve(
   name: string,
-  options: { retConfig?: string; retKwargs?: Record<string, unknown> },
+  options: { retConfig?: string; retKwargs?: Record<string, unknown>; fromMaster?: boolean },
   { resolveMs }: RouteSettings,
   { catalogue, clock }: RouteDeps,
 ): Promise<Resolved> {

@@ -5,6 +5,7 @@ import type { JobKey } from '../outbox/port.ts'
 import { encode } from '../wire/msgpack.ts'
 import type { Execute, PreparedJob } from './execute.ts'
 import { returnsTo } from './local-job.ts'
+import { routeAllowed } from './policy.ts'
 import { functionLabel } from './publication.ts'
 import type { Publication } from './publication.ts'
 import type { JobsDeps, JobsSettings } from './settings.ts'
@@ -25,7 +26,7 @@ export function createAdmission(
   /** A routing that breaks down costs the named returners, never the return to the master. */
   async function routeSafely(publication: Publication, master: string | undefined): Promise<Routing> {
     try {
-      return await intake.route(publication.returners, master)
+      return await routeAllowed(publication, master, { intake, masterReturners: settings.masterReturners })
     } catch (error) {
       log.error({ jid: publication.jid, error: errorText(error) }, 'the returners of a job could not be resolved')
       const { destinations } = await intake.route({ names: [] }, master)

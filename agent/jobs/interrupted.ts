@@ -5,6 +5,7 @@ import type { ProcessMark, UnfinishedJob } from '../outbox/port.ts'
 import type { ValueObject } from '../wire/value.ts'
 import { returnsTo } from './local-job.ts'
 import type { ProcessRunner } from './process-runner.ts'
+import { routeAllowed } from './policy.ts'
 import { endProcesses, groupMembers } from './processes.ts'
 import type { ProcessInfo } from './processes.ts'
 import { parsePublication } from './publication.ts'
@@ -96,7 +97,7 @@ export async function reportInterrupted(settings: JobsSettings, deps: JobsDeps):
   for await (const { job, publication, text } of settleInterrupted({ unfinished, runner, clock, killGraceMs, survivors })) {
     log.warn({ jid: job.jid, state: job.state }, 'a job of the last life was interrupted')
     try {
-      const routing = await intake.route(publication.returners, returnsTo(job))
+      const routing = await routeAllowed(publication, returnsTo(job), { intake, masterReturners: settings.masterReturners })
       const ret = jobReturn(publication, settings.minionId, failed(text), routing.errors)
       await intake.accept(ret, routing, { master: job.master, jid: job.jid })
     } catch (error) {

@@ -3,6 +3,7 @@ import { globMatch } from '../matchers/glob.ts'
 import { isTruthy } from '../matchers/python-text.ts'
 import { get } from '../wire/value.ts'
 import type { ValueObject } from '../wire/value.ts'
+import type { ReturnerRequest, ReturnIntake, Routing } from '../delivery/port.ts'
 import type { Publication } from './publication.ts'
 import { blackoutText } from './result.ts'
 
@@ -38,4 +39,30 @@ function isBlackedOut(fun: string, { pillar, grains }: PolicySettings): boolean 
     const whitelist = get(source, 'minion_blackout_whitelist')
     return !(Array.isArray(whitelist) && whitelist.includes(fun))
   })
+}
+
+/**
+ * The way of a job's returners to their destinations: of those that a master names, only what the site lets masters name. A refused one
+ * is an error beside the return, which stays as it is.
+ */
+export async function routeAllowed(
+  publication: Publication,
+  master: string | undefined,
+  { intake, masterReturners }: { intake: Pick<ReturnIntake, 'route'>; masterReturners: readonly string[] | undefined },
+): Promise<Routing> {
+  const { returners } = publication
+  if (master === undefined || publication.local === true) return intake.route(returners, master)
+  const refused = returners.names.filter((name) => !mayName(name, returners, masterReturners))
+  const allowed = { ...returners, names: returners.names.filter((name) => !refused.includes(name)), fromMaster: true }
+  const { destinations, errors } = await intake.route(allowed, master)
+  const why = "a master may not name it: the minion's option master_returners does not allow it"
+  return { destinations, errors: Object.assign(Object.create(null) as Record<string, string>, errors, Object.fromEntries(refused.map((name) => [name.slice(0, MAX_NAME), why]))) }
+}
+
+/** Characters of a name that an error repeats. */
+const MAX_NAME = 100
+
+function mayName(name: string, { retConfig }: ReturnerRequest, allowed: readonly string[] | undefined): boolean {
+  const full = retConfig === undefined ? name : `${name}@${retConfig}`
+  return allowed === undefined || allowed.some((pattern) => globMatch(full, pattern))
 }

@@ -24,6 +24,8 @@ export interface JobsSettings {
   multifuncOrdered: boolean
   /** Globs of the functions that a master may run; undefined for all. */
   masterFunctions?: readonly string[] | undefined
+  /** Globs of the returners that a master may name, `name` or `name@ret_config`; undefined for all. */
+  masterReturners?: readonly string[] | undefined
   /** What jobs do while the store cannot be written. */
   onStoreFailure: 'run' | 'refuse'
   /** What becomes of the processes of an interrupted job. */

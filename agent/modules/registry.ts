@@ -22,6 +22,8 @@ export interface RegistrySettings {
   /** Modules that are hidden, and, unless empty, the only ones that are shown (Salt: disable_modules, whitelist_modules). */
   disabled: readonly string[]
   whitelist: readonly string[]
+  /** Functions that can be called all the same. */
+  alwaysThere: ReadonlySet<string>
   /** Finds and loads the files of the module directories. */
   scan(): Promise<SiteFile[]>
   /** What `virtual` of a built-in module is asked with. */
@@ -55,6 +57,10 @@ export function createRegistry(settings: RegistrySettings): Registry {
     if (settings.disabled.includes(module)) return false
     return settings.whitelist.length === 0 || settings.whitelist.includes(module)
   }
+  function hiddenBy(module: string): string {
+    if (settings.disabled.includes(module)) return `the minion's option disable_modules names ${module}`
+    return `the minion's option whitelist_modules does not name ${module}`
+  }
   function siteFiles(): Promise<SiteFile[]> {
     site ??= settings.scan().catch((error: unknown) => {
       settings.log.error({ error: errorText(error) }, 'the module directories could not be read')
@@ -74,7 +80,8 @@ export function createRegistry(settings: RegistrySettings): Registry {
     async lookup(fun) {
       const missing = `'${fun}' is not available.`
       const [module = '', name = '', ...more] = fun.split('.')
-      if (more.length > 0 || !visible(module)) return { found: false, text: missing }
+      if (more.length > 0) return { found: false, text: missing }
+      if (!visible(module) && !settings.alwaysThere.has(fun)) return { found: false, text: `${missing} Possible reasons: '${hiddenBy(module)}'` }
       const loaded = await builtin(module)
       const own = loaded === undefined ? undefined : lookupBuiltin(loaded, name)
       // What must answer at once neither waits for the site's files nor is replaced by them.

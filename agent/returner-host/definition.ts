@@ -18,6 +18,7 @@ export const descriptionSchema = z.object({
   maxBatch: z.int().min(1).max(1000),
   configNames: z.array(z.string().max(100)).max(10),
   siteOnly: z.array(z.string().max(200)).max(200),
+  masterMaySet: z.array(z.string().max(200)).max(200),
   options: z.array(
     z.object({
       name: z.string().max(200),
@@ -40,6 +41,7 @@ const definitionShape = z.object({
   maxBatch: z.int({ error: '"maxBatch" must be a whole number from 1 to 1000' }).min(1).max(1000).optional(),
   configNames: z.array(z.string()).optional(),
   siteOnly: z.array(z.string(), { error: '"siteOnly" must be a list of names of options' }).optional(),
+  masterMaySet: z.array(z.string(), { error: '"masterMaySet" must be a list of names of options' }).optional(),
   options: z.custom<z.ZodType>((value) => isSchema(value), { error: '"options" must be a zod object: z.strictObject({…})' }),
   open: z.custom<ReturnerDefinition<unknown>['open']>((value) => typeof value === 'function', { error: '"open" must be a function' }),
 })
@@ -68,6 +70,7 @@ export function describeDefinition(definition: ReturnerDefinition<unknown>): Des
     maxBatch: definition.maxBatch ?? 1,
     configNames: [...(definition.configNames ?? [])],
     siteOnly: [...(definition.siteOnly ?? [])],
+    masterMaySet: [...(definition.masterMaySet ?? [])],
     options: optionTable(definition.options),
   }
 }

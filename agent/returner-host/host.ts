@@ -15,6 +15,7 @@ import { endLeftovers } from './leftovers.ts'
 import { createLibrary, type Library, type LibraryEntry, type ReturnerListing } from './library.ts'
 import { type OptionsRequest, type Prepared, prepareOptions } from './prepare.ts'
 import { createProcessRunner } from './process-runner.ts'
+import { refuseMasterKwargs } from './master-kwargs.ts'
 import type { LoadSpec } from './protocol.ts'
 import { createRenewableRunner, type RenewableRunner } from './renewable-runner.ts'
 import { nothing, type RunnerLimits } from './runner.ts'
@@ -26,6 +27,8 @@ export interface ReturnerHostSettings extends SourceSettings, RunnerLimits {
   stateDir: string
   /** Returners that no job may use. */
   disabled: readonly string[]
+  /** Options of returners that a master may set in `ret_kwargs` beside the harmless ones: `returner.option`, `returner.*` or `*`. */
+  masterKwargs: readonly string[]
   /** The agent's environment: for secrets named by `{env: NAME}`; a returner sees only a few harmless variables. */
   environment: Readonly<Record<string, string | undefined>>
   /** How long `resolve` waits for a site returner to be looked into before it takes it as it is. */
@@ -61,6 +64,7 @@ export const hostDefaults = {
   resolveWaitMs: 1000,
   // More than the largest output that jobs keep by default, 64 MiB, with what is around it.
   maxRecordBytes: 96 * 1024 * 1024,
+  masterKwargs: [],
 } as const satisfies Partial<ReturnerHostSettings>
 
 interface OpenDestination {
@@ -188,6 +192,13 @@ async function resolveReturner(library: Library, name: string, request: OptionsR
   }
   if ('error' in target) return target
   const { ref, spec } = target
+  if (request.fromMaster === true && spec.retKwargs !== undefined) {
+    // Asked with all patience: what is not known to be harmless is refused.
+    const description = (await library.describe(name))?.description
+    const refusal = description && refuseMasterKwargs(description, spec.retKwargs, settings.masterKwargs)
+    if (refusal !== undefined) return { error: refusal }
+    if (description === undefined) return { error: `the returner "${name}" does not load: no ret_kwargs are taken for it` }
+  }
   const looked = lookInto(library, spec, settings, deps).then((fault) => {
     if (fault === null) return { ref }
     return fault.hopeless ? { error: fault.message } : { ref, problem: fault.message }

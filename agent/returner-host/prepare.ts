@@ -10,6 +10,8 @@ import { resolveSecrets } from './secrets.ts'
 export interface OptionsRequest {
   retConfig?: string
   retKwargs?: Record<string, unknown>
+  /** True when `retKwargs` are a master's words: it may not set what leads returns elsewhere. */
+  fromMaster?: boolean
 }
 
 /** Everything that is needed to open a returner. */

@@ -13,6 +13,7 @@ export default defineReturner<Options>({
   summary: 'Hands each return to a program of any language',
   options,
   delivery: 'at-least-once',
+  masterMaySet: ['timeout'],
   isolation: 'process',
   maxBatch: 1,
   // Whoever may publish the smallest job could otherwise run any program here, whatever the site's module lists say.

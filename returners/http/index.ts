@@ -14,6 +14,7 @@ export default defineReturner<Options>({
   summary: 'Sends each return to a web hook',
   options,
   delivery: 'dedupe-key',
+  masterMaySet: ['timeout'],
   isolation: 'inline',
   maxBatch: 20,
   deadlineSeconds: ({ format, timeout }) => (format === 'array' ? timeout : timeout * 20) + 5,

@@ -10,6 +10,7 @@ export default defineReturner<Options>({
   summary: 'Keeps returns in a SQLite database, readable as a job cache',
   options,
   delivery: 'upsert',
+  masterMaySet: ['timeout'],
   isolation: 'process',
   maxBatch: 500,
   deadlineSeconds: ({ timeout }) => timeout + 30,

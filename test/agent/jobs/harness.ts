@@ -8,6 +8,7 @@ import { createFileClient } from '../../../agent/files/client.ts'
 import type { OuterServices } from '../../../agent/jobs/settings.ts'
 import { createJobs } from '../../../agent/jobs/jobs.ts'
 import type { Jobs } from '../../../agent/jobs/jobs.ts'
+import { QUESTIONS } from '../../../agent/jobs/policy.ts'
 import { createProcessRunner } from '../../../agent/jobs/process-runner.ts'
 import type { ProcessRunner } from '../../../agent/jobs/process-runner.ts'
 import { listProcesses } from '../../../agent/jobs/processes.ts'
@@ -69,6 +70,9 @@ export interface HarnessOptions {
   grains?: ValueObject
   pillar?: ValueObject
   moduleDirs?: string[]
+  /** disable_modules, whitelist_modules. */
+  disabled?: string[]
+  whitelist?: string[]
   services?: Partial<OuterServices>
   outputLimitBytes?: number
   ledger?: Partial<JobLedger>
@@ -101,8 +105,9 @@ export function createHarness(options: HarnessOptions = {}): Harness {
   const places = () => ({ options: settings.options, grains: grains(), pillar: pillar() })
   const registry = createRegistry({
     builtins: builtinModules,
-    disabled: [],
-    whitelist: [],
+    disabled: options.disabled ?? [],
+    whitelist: options.whitelist ?? [],
+    alwaysThere: QUESTIONS,
     scan: () =>
       scanSiteModules({ directories: options.moduleDirs ?? [], runner, clock, log, environment: settings.environment, places, loadTimeoutMs: 3000 }),
     virtualContext: () => ({ grains: grains(), log, config: (name) => lookupOption(name, places()) }),

@@ -96,7 +96,7 @@ describe('one job', () => {
 
     await run('test.ping', [], { ret: ' a ,b', ret_config: 'alt', ret_kwargs: { db: 'x' } })
 
-    expect(order).toEqual([{ names: ['a', 'b'], retConfig: 'alt', retKwargs: { db: 'x' } }, 'started'])
+    expect(order).toEqual([{ names: ['a', 'b'], retConfig: 'alt', retKwargs: { db: 'x' }, fromMaster: true }, 'started'])
   })
 
   test('returns to the master even when its returners cannot be resolved', async () => {

@@ -63,3 +63,55 @@ describe('master_functions', () => {
     expect((await run('test.ping', [], { schedule: 'hourly', local: true })).success).toBe(false)
   })
 })
+
+describe('disable_modules and whitelist_modules', () => {
+  test('hide a module and refuse its functions by name, saying which option does', async () => {
+    const { run } = harness({ disabled: ['cmd'] })
+
+    expect(await run('cmd.run', ['id'])).toMatchObject({
+      success: false, retcode: 1, return: "'cmd.run' is not available. Possible reasons: 'the minion's option disable_modules names cmd'",
+    })
+    expect((await run('sys.list_modules')).return).not.toContain('cmd')
+    expect((await run('sys.list_functions', ['cmd'])).return).toEqual([])
+    expect((await run('sys.doc', ['cmd.run'])).return).toEqual({})
+    expect((await run('test.cross_test', ['cmd.run', ['id']])).success).toBe(false)
+  })
+
+  test('let nothing but the listed modules be seen; questions about jobs are answered all the same', async () => {
+    const { run, ask } = harness({ whitelist: ['test', 'sys'] })
+
+    expect((await run('sys.list_modules')).return).toEqual(['sys', 'test'])
+    expect((await run('grains.get', ['id'])).return).toBe("'grains.get' is not available. Possible reasons: 'the minion's option whitelist_modules does not name grains'")
+    expect(await ask('saltutil.running')).toMatchObject({ success: true, return: [] })
+    expect((await run('saltutil.refresh_pillar')).success).toBe(false)
+  })
+})
+
+describe('master_returners', () => {
+  const route: HarnessOptions['route'] = ({ names }) => ({ destinations: names.map((name) => ({ name, kind: 'returner', spec: new Uint8Array() })), errors: {} })
+  const refusal = "a master may not name it: the minion's option master_returners does not allow it"
+
+  test('what is not allowed is an error beside the return, which stays as it is', async () => {
+    const { run, accepted } = harness({ route, settings: { masterReturners: ['http', 'pg*'] } })
+
+    const ret = await run('test.ping', [], { ret: 'http,exec,pgjsonb' })
+
+    expect(ret).toMatchObject({ success: true, retcode: 0, return: true, returner_errors: { exec: refusal } })
+    expect(accepted[0]?.routing.destinations.map(({ name }) => name)).toEqual(['http', 'pgjsonb'])
+  })
+
+  test('a profile counts as another returner', async () => {
+    const { run } = harness({ route, settings: { masterReturners: ['http', 'pgjsonb@audit'] } })
+
+    expect(await run('test.ping', [], { ret: 'http,pgjsonb', ret_config: 'audit' })).toMatchObject({ returner_errors: { http: refusal } })
+    expect((await run('test.ping', [], { ret: 'http' })).returner_errors).toBeUndefined()
+  })
+
+  test('what the host asks of itself may name any', async () => {
+    const { jobs, returned } = harness({ route, settings: { masterReturners: [] } })
+
+    const { jid } = await jobs.startLocal({ fun: 'test.ping', arg: [], more: { ret: 'exec' } }, 'aa:bb')
+
+    expect((await returned(jid)).returner_errors).toBeUndefined()
+  })
+})
