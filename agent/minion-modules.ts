@@ -9,12 +9,14 @@ import { scanSiteModules } from './jobs/site-modules.ts'
 import type { Link } from './link/port.ts'
 import type { Logger } from './log.ts'
 import { createMinionFiles } from './minion-files.ts'
+import { offlineSchedule } from './minion-schedule.ts'
 import { agentUser, extensionDirectory, jobsSettings, programEnvironment } from './minion-settings.ts'
 import { builtinModules } from './modules/builtins.ts'
 import { CommandExecutionError } from './modules/contract.ts'
 import type { FileFailure } from './modules/description.ts'
 import { lookupOption } from './modules/option-lookup.ts'
 import { createRegistry, type Registry } from './modules/registry.ts'
+import type { ScheduleControl } from './modules/schedule-control.ts'
 import type { MasterAccess } from './modules/services.ts'
 import type { PillarKeeper } from './pillar/keeper.ts'
 
@@ -31,6 +33,8 @@ export interface ModuleParts {
   refreshReturners: () => Promise<void>
   /** The site's grains and returners that did not load the last time; none when absent. */
   failures?: { grains(): FileFailure[]; returners(): FileFailure[] }
+  /** The schedule that runs in this process; without one its functions change only the saved one. */
+  schedule?: ScheduleControl
 }
 
 export interface MinionModules {
@@ -50,6 +54,7 @@ export function createModules(parts: ModuleParts): MinionModules {
   const runner = createProcessRunner({ instance: settings.instance, killGraceMs: settings.killGraceMs, clock })
   const places = () => ({ options: settings.options, grains: grains.current(), pillar: pillar.current() })
   const files = createMinionFiles(config, clock, log)
+  const schedule = parts.schedule ?? offlineSchedule(loaded)
   const registry = createRegistry({
     builtins: builtinModules,
     disabled: config.disable_modules,
@@ -89,6 +94,7 @@ export function createModules(parts: ModuleParts): MinionModules {
         await registry.refresh()
         await parts.refreshReturners()
       },
+      schedule,
     }),
   }
 }

@@ -16,6 +16,7 @@ import { createCallServer } from './minion-calls.ts'
 import { createMinionJobs } from './minion-jobs.ts'
 import { createLinks, joinLink, linkWithKey } from './minion-links.ts'
 import { createMinionMine } from './minion-mine.ts'
+import { beginSchedule, createMinionSchedule } from './minion-schedule.ts'
 import { deliverySettings, hostSettings } from './minion-settings.ts'
 import { statusOf } from './minion-status.ts'
 import { openOutbox } from './outbox/outbox.ts'
@@ -117,6 +118,7 @@ async function compose(
   outbox.onAvailability(alarms.availability)
 
   const pillar = createPillarKeeper(config, grains.current, links.map(({ link }) => link), log)
+  const { schedule, control: scheduleControl } = createMinionSchedule({ loaded, log, clock, links, grains, pillar, start: (job, master) => jobs.startLocal(job, master) })
   const jobs = createMinionJobs({
     loaded, log, clock, outbox, delivery, grains, pillar, linkFor,
     refreshReturners: async () => void (await host.refresh()),
@@ -124,6 +126,7 @@ async function compose(
       grains: () => grains.failures(),
       returners: () => host.list().flatMap(({ source, error }) => (error === null ? [] : [{ file: source, error }])),
     },
+    schedule: scheduleControl,
   })
   for (const { link } of links) releases.push(() => link.stop())
   releases.push(() => delivery.stop(DELIVERY_GRACE_MS))
@@ -159,6 +162,7 @@ async function compose(
   for (const { link } of links) {
     joinLink(link, { config, log, clock, grains, jobs, delivery, pillar, mine })
   }
+  beginSchedule(schedule, { loaded, links })
   const cancelStart = clock.timer(config.random_startup_delay * clock.random(), () => {
     for (const { link } of links) link.start()
   })
@@ -166,12 +170,14 @@ async function compose(
   log.info({ id: config.id, masters: links.map(({ master }) => master) }, links.length === 0 ? 'The minion runs without a master' : 'The minion runs')
   return {
     hurry() {
+      schedule.stop()
       // The first call stops the intake if nothing did yet, the second ends what runs.
       void jobs.stop()
       void jobs.stop()
     },
     async stop() {
       cancelStart()
+      schedule.stop()
       await jobs.stop()
       await untilDelivered(delivery, clock)
       await release()

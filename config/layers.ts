@@ -105,9 +105,19 @@ function patternsOf(value: unknown): string[] {
   return (Array.isArray(value) ? value : [value]).filter((pattern): pattern is string => typeof pattern === 'string' && pattern !== '')
 }
 
-/** Puts layers on top of each other: maps are merged key by key, everything else is replaced. */
+/** Options whose maps hold whole items: one of the same name replaces the one below (Salt's include_config). */
+const ITEM_OPTIONS: readonly string[] = ['schedule']
+
+/** Puts layers on top of each other: maps are merged key by key, everything else, and an item of a schedule, is replaced. */
 export function mergeLayers(layers: readonly Layer[]): Record<string, unknown> {
-  return layers.reduce<Record<string, unknown>>((merged, layer) => mergeMaps(merged, layer.values), {})
+  return layers.reduce<Record<string, unknown>>((merged, { values }) => {
+    const together = mergeMaps(merged, values)
+    for (const option of ITEM_OPTIONS) {
+      const [below, above] = [merged[option], values[option]]
+      if (isPlainMap(below) && isPlainMap(above)) together[option] = Object.fromEntries([...Object.entries(below), ...Object.entries(above)])
+    }
+    return together
+  }, {})
 }
 
 /** Where the value under a path comes from: the last layer that has it, or the default. */

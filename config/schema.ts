@@ -143,6 +143,9 @@ const workOptions = {
   mine_functions: z.record(z.string(), z.unknown()).default({}).describe('What the mine gets: function or name → arguments'),
   start_event_grains: textList().prefault([]).describe('Grains sent with the start event'),
   enable_legacy_startup_events: flag().default(true).describe('Also send the start event under its old tag'),
+  schedule: z.record(z.string(), z.unknown(), { error: 'expected a map' }).default({}).describe('Jobs that the minion starts itself'),
+  schedule_returner: textList().prefault([]).describe('Returners for every scheduled job, beside its own'),
+  scheduler_before_connect: flag().default(false).describe('Run scheduled jobs before a master was ever known'),
   on_store_failure: oneOf('run', 'refuse').default('run').describe('What jobs do while the store cannot be written (not in Salt)'),
 }
 

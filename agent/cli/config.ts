@@ -6,6 +6,7 @@ import { ConfigError, formatProblem, formatSource, type Problem } from '../../co
 import { isPlainMap } from '../../config/plain-map.ts'
 import { checkMasters } from '../check-masters.ts'
 import { checkReturners } from '../returner-host/check-config.ts'
+import { checkSchedule } from '../schedule/check-config.ts'
 import { withReturnerSecrets } from '../returner-host/secret-paths.ts'
 import { EXIT } from './exit-codes.ts'
 import { type ConfigArguments, type GivenConfig, loadFor, withConfig } from './options.ts'
@@ -71,7 +72,8 @@ export function effectiveOptions({ config, raw, sources }: LoadedConfig): Effect
 async function problemsOf(args: GivenConfig): Promise<readonly Problem[]> {
   try {
     const loaded = await loadFor(args)
-    return [...unreadProblems(loaded.config.conf_dir), ...checkMasters(loaded), ...(await checkReturners(loaded, process.env)), ...loaded.problems]
+    const found = [...unreadProblems(loaded.config.conf_dir), ...checkMasters(loaded), ...(await checkReturners(loaded, process.env)), ...checkSchedule(loaded)]
+    return [...found, ...loaded.problems]
   } catch (error) {
     if (error instanceof ConfigError) return error.problems
     throw error

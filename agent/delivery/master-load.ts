@@ -4,10 +4,12 @@ import { entries, isMap } from '../wire/value.ts'
 import type { Value, ValueObject } from '../wire/value.ts'
 
 /** Version of the rules below; kept with each delivery to a master. */
-export const MASTER_VIEW_VERSION = 1
+export const MASTER_VIEW_VERSION = 2
 
 /** Salt's order of the load (minion.py `_return_pub`); what it does not know follows. The channel adds nonce, ts and tok. */
 const ORDER = ['id', 'success', 'return', 'retcode', 'jid', 'fun', 'fun_args', 'user', 'master_id', 'metadata', 'out']
+
+const NO_CACHE = 'nocache'
 
 /** Room for the fields that the channel adds, bytes. */
 const CHANNEL_BYTES = 1024
@@ -51,6 +53,11 @@ function ordered(ret: ValueObject): ValueObject {
   }
   for (const [key, value] of Object.entries(ret)) {
     if (!Object.hasOwn(load, key)) define(load, key, value)
+  }
+  // A scheduled job with `return_job: nocache`: this word in place of the job id tells a master to keep nothing.
+  if (load.nocache === true) {
+    delete load.nocache
+    load.jid = NO_CACHE
   }
   return load
 }

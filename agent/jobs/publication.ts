@@ -17,6 +17,8 @@ export interface Publication {
   metadata?: ValueObject
   /** The name of the schedule's item that started it. */
   schedule?: string
+  /** True when a master is not to keep the return of a scheduled job. */
+  nocache?: true
   /** `module_executors`; absent when the publication has none. */
   executors?: Value
   /** True for what this host asks of itself. Never read from the load: a master could say it, too. */
@@ -60,7 +62,7 @@ export function parsePublication(load: unknown): Publication | { reason: string 
     ...(user === undefined ? {} : { user }),
     ...(masterId === undefined ? {} : { masterId }),
     ...(metadata === undefined ? {} : { metadata }),
-    ...(schedule === undefined ? {} : { schedule }),
+    ...(schedule === undefined ? {} : { schedule, ...(get(load, 'nocache') === true ? { nocache: true } : {}) }),
     ...(executors === undefined ? {} : { executors }),
     load,
   }

@@ -99,7 +99,7 @@ export function jobReturn(
   outcome: Pick<JobReturn, 'success' | 'return' | 'retcode' | 'out'>,
   errors: Readonly<Record<string, string>>,
 ): JobReturn {
-  const { user, masterId, metadata, schedule } = publication
+  const { user, masterId, metadata, schedule, nocache } = publication
   return Object.freeze({
     success: outcome.success,
     return: outcome.return,
@@ -113,6 +113,7 @@ export function jobReturn(
     ...(masterId === undefined ? {} : { master_id: masterId }),
     ...(metadata === undefined ? {} : { metadata }),
     ...(schedule === undefined ? {} : { schedule }),
+    ...(nocache === undefined ? {} : { nocache }),
     ...(Object.keys(errors).length === 0 ? {} : { returner_errors: { ...errors } }),
   })
 }

@@ -9,6 +9,7 @@ export const builtinModules: BuiltinModules = {
   mine: async () => (await import('./mine.ts')).default,
   pillar: async () => (await import('./pillar.ts')).default,
   saltutil: async () => (await import('./saltutil.ts')).default,
+  schedule: async () => (await import('./schedule.ts')).default,
   sys: async () => (await import('./sys.ts')).default,
   test: async () => (await import('./test.ts')).default,
 }

@@ -1,6 +1,7 @@
 import type { CommandRequest, CommandResult } from './commands.ts'
 import type { ModuleContext } from './contract.ts'
 import type { FileFailure, FunctionDescription } from './description.ts'
+import type { ScheduleControl } from './schedule-control.ts'
 import type { FileClient } from '../files/port.ts'
 import type { Value, ValueObject } from '../wire/value.ts'
 
@@ -71,6 +72,7 @@ export interface AgentServices {
    */
   compilePillar(question: PillarQuestion): Promise<ValueObject>
   refreshModules(): Promise<void>
+  schedule: ScheduleControl
 }
 
 /** The context of the built-in modules. */

@@ -21,6 +21,12 @@ export interface PillarKeeper {
   compile(question: PillarQuestion): Promise<ValueObject | undefined>
 }
 
+/** A pillar that tells of its changes. */
+export interface WatchedPillar extends PillarKeeper {
+  /** Called after each answer that became the current pillar. */
+  onChange(listener: () => void): void
+}
+
 /** Whose pillar, and the option `pillarenv`. */
 export interface PillarSettings {
   id: string
@@ -28,14 +34,16 @@ export interface PillarSettings {
 }
 
 /** A keeper with an empty pillar until a master gives one. `grains`: today's, given to the master with each question. */
-export function createPillarKeeper({ id, pillarenv }: PillarSettings, grains: () => ValueObject, links: readonly Link[], log: Logger): PillarKeeper {
+export function createPillarKeeper({ id, pillarenv }: PillarSettings, grains: () => ValueObject, links: readonly Link[], log: Logger): WatchedPillar {
   let pillar: ValueObject = {}
+  const listeners: (() => void)[] = []
   const ask = (link: Link, question: PillarQuestion): Promise<ValueObject> =>
     requestPillar(link, { id, grains: grains(), saltenv: null, pillarenv, ...question })
   const connected = (): Link | undefined => links.find((link) => link.state === 'connected')
 
   async function fetch(link: Link): Promise<void> {
     pillar = await ask(link, {})
+    for (const listener of listeners) listener()
   }
   return {
     current: () => pillar,
@@ -55,5 +63,6 @@ export function createPillarKeeper({ id, pillarenv }: PillarSettings, grains: ()
       const link = connected()
       return link === undefined ? undefined : ask(link, question)
     },
+    onChange: (listener) => void listeners.push(listener),
   }
 }

@@ -21,6 +21,8 @@ export interface JobReturn {
   master_id?: string
   metadata?: ValueObject
   schedule?: string
+  /** A master is not to keep it (`return_job: nocache` of a schedule). */
+  nocache?: true
   pid?: number
   /** Names of returners that were asked for and are not there: name → why. Beside the untouched `return`. */
   returner_errors?: ValueObject

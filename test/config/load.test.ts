@@ -77,6 +77,17 @@ describe('layers', () => {
     expect(config.grains).toEqual({ a: 1, b: 2 })
   })
 
+  test('an item of the schedule replaces the one below as a whole, as in Salt', async () => {
+    write({
+      minion: 'schedule:\n  a: {function: test.ping, seconds: 5}\n  b: {function: test.ping, seconds: 5}\n',
+      'minion.d/_schedule.conf': "schedule:\n  enabled: false\n  a: {function: test.ping, cron: '* * * * *'}\n",
+    })
+
+    const { config } = await load()
+
+    expect(config.schedule).toEqual({ enabled: false, a: { function: 'test.ping', cron: '* * * * *' }, b: { function: 'test.ping', seconds: 5 } })
+  })
+
   test('default_include and include name other files', async () => {
     write({ minion: 'default_include: other/*.conf\ninclude: extra\nid: main\n', 'other/a.conf': 'id: other\n', extra: 'id: extra\n', 'minion.d/a.conf': 'id: no\n' })
 

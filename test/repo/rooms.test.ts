@@ -23,10 +23,18 @@ const MAY_KNOW: readonly [room: string, allowed: readonly string[]][] = [
   ['agent/grains/', [...COMMON, 'agent/wire/', 'agent/matchers/', 'config/yaml.ts']],
   // The file client throws the errors that functions throw, and reads a server's answers with its own hash.
   ['agent/files/', [...COMMON, 'agent/wire/', 'agent/matchers/', 'agent/fileserver/', 'agent/modules/contract.ts', 'agent/modules/error-text.ts']],
-  ['agent/modules/', [...COMMON, 'agent/wire/', 'agent/matchers/', 'agent/files/port.ts']],
+  ['agent/modules/', [...COMMON, 'agent/wire/', 'agent/matchers/', 'agent/files/port.ts', 'agent/outputters/yaml.ts']],
   [
     'agent/jobs/',
     [...COMMON, 'agent/wire/', 'agent/matchers/', 'agent/modules/', 'agent/outbox/port.ts', 'agent/delivery/port.ts', 'config/yaml-argument.ts'],
+  ],
+  // The schedule keeps its changes in a file of the configuration; it starts jobs through a function that it is given.
+  [
+    'agent/schedule/',
+    [
+      ...COMMON, 'agent/wire/', 'agent/matchers/', 'agent/modules/contract.ts', 'agent/modules/schedule-control.ts', 'agent/keys/atomic-file.ts',
+      'agent/outputters/yaml.ts', 'config/',
+    ],
   ],
   ['agent/events/', [...COMMON, 'agent/wire/', 'agent/delivery/', 'agent/link/port.ts', 'agent/outbox/port.ts']],
   ['agent/mine/', COMMON],

@@ -23,6 +23,14 @@ describe('the load for a master', () => {
     expect(loadOf(ret)).toEqual({ cmd: '_return', ...ret })
   })
 
+  it('says in place of the job id that the return of a scheduled job is not to be kept', () => {
+    const { nocache, ...load } = { ...loadOf({ ...ret, nocache: true }) }
+
+    expect(nocache).toBeUndefined()
+    expect(load).toEqual({ cmd: '_return', ...ret, jid: 'nocache' })
+    expect(loadOf({ ...ret, nocache: true, return: 'x'.repeat(5000) }, 4096)).toMatchObject({ jid: 'nocache', summary: { limit: 4096 } })
+  })
+
   it('is the whole return up to what the connection carries', () => {
     const large = { ...ret, return: 'x'.repeat(LIMIT - 10_000) }
 

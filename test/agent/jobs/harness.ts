@@ -20,6 +20,9 @@ import { builtinModules } from '../../../agent/modules/builtins.ts'
 import { lookupOption } from '../../../agent/modules/option-lookup.ts'
 import { createRegistry } from '../../../agent/modules/registry.ts'
 import type { ProcessMark, ReceivedJob, UnfinishedJob } from '../../../agent/outbox/port.ts'
+import { createScheduleControl } from '../../../agent/schedule/control.ts'
+import { createSchedule } from '../../../agent/schedule/schedule.ts'
+import type { Schedule } from '../../../agent/schedule/schedule.ts'
 import { encode } from '../../../agent/wire/msgpack.ts'
 import type { JobReturn } from '../../../agent/wire/job-return.ts'
 import type { ValueObject } from '../../../agent/wire/value.ts'
@@ -43,6 +46,8 @@ export interface LogLine {
 
 export interface Harness {
   jobs: Jobs
+  /** Not started: tests of its functions and of its runs start it. */
+  schedule: Schedule
   ledger: FakeLedger
   runner: ProcessRunner
   directory: string
@@ -73,6 +78,8 @@ export interface HarnessOptions {
   /** disable_modules, whitelist_modules. */
   disabled?: string[]
   whitelist?: string[]
+  /** The `schedule` of the configuration. */
+  schedule?: ValueObject
   services?: Partial<OuterServices>
   outputLimitBytes?: number
   ledger?: Partial<JobLedger>
@@ -112,6 +119,15 @@ export function createHarness(options: HarnessOptions = {}): Harness {
       scanSiteModules({ directories: options.moduleDirs ?? [], runner, clock, log, environment: settings.environment, places, loadTimeoutMs: 3000 }),
     virtualContext: () => ({ grains: grains(), log, config: (name) => lookupOption(name, places()) }),
     log,
+  })
+  const schedule = createSchedule(options.schedule ?? {}, {
+    clock,
+    log,
+    pillar,
+    grains,
+    scheduleReturner: [],
+    master: () => master,
+    start: (job, to) => jobs.startLocal(job, to),
   })
   const jobs = createJobs(
     settings,
@@ -156,6 +172,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
         refreshPillar: () => Promise.resolve(true),
         compilePillar: () => Promise.reject(new Error('no master is connected')),
         refreshModules: () => registry.refresh(),
+        schedule: createScheduleControl(schedule, join(directory, 'minion.d', '_schedule.conf')),
         ...options.services,
       }),
     },
@@ -171,6 +188,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
   }
   return {
     jobs,
+    schedule,
     ledger,
     runner,
     directory,
@@ -193,6 +211,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
       return (await ask('saltutil.running')).return
     },
     async close() {
+      schedule.stop()
       const stopped = jobs.stop()
       await Promise.all([stopped, jobs.stop()])
       for (const info of [...runner.allProcesses().values()].flat()) process.kill(info.pid, 'SIGKILL')
