@@ -18,4 +18,6 @@ export const COMMANDS: readonly LazyCommand[] = [
   { name: 'key', summary: "Accept, reject and list the minions' keys", load: () => import('../master/cli/key.ts') },
   { name: 'cmd', summary: 'Run a function on minions', load: () => import('../master/cli/cmd.ts') },
   { name: 'jobs', summary: 'Look at jobs and their returns', load: () => import('../master/cli/jobs.ts') },
+  { name: 'manage', summary: 'See which minions are up', load: () => import('../master/cli/manage.ts') },
+  { name: 'events', summary: "Watch the master's events", load: () => import('../master/cli/events.ts') },
 ]

@@ -6,7 +6,7 @@ import { type Value, type ValueObject, get } from '../agent/wire/value.ts'
 import { errorText } from '../returners/lib/error-code.ts'
 import type { EventBus } from './events.ts'
 import { gather } from './gather.ts'
-import { jidToTime } from './jid.ts'
+import { describeJob } from './job-format.ts'
 import type { JobCache } from './job-cache.ts'
 import type { Jobs, NewJob } from './jobs.ts'
 import type { KeyChange } from './key-changes.ts'
@@ -20,6 +20,8 @@ export interface LocalPorts {
   jobCache: JobCache
   nextJid(): string
   connectedMinions(): Set<string>
+  /** Ids whose key is accepted, sorted. */
+  acceptedMinions(): string[]
   changeKey(change: KeyChange): string[]
   /** The master's own, written out in targets. */
   nodegroups: ValueObject
@@ -49,6 +51,9 @@ export function makeLocalHandler(ports: LocalPorts): LocalHandler {
           'abort',
           ports.events.subscribe(request.prefix, ({ tag, data }) => reply({ type: 'event', tag, data: pack(data) })),
         )
+      case 'minions':
+        reply({ type: 'result', data: pack({ accepted: ports.acceptedMinions(), connected: [...ports.connectedMinions()].toSorted() }) })
+        return reply({ type: 'over' })
       case 'keys':
         reply({ type: 'result', data: pack(ports.changeKey(request)) })
         return reply({ type: 'over' })
@@ -113,23 +118,10 @@ export function makeLocalHandler(ports: LocalPorts): LocalHandler {
     return Object.fromEntries(jobs.map(([jid, load]) => [jid, describeJob(jid, load)]))
   }
 
+  /** The publication with `Minions`, and minion → the record of its return. */
   async function showJob(jid: string): Promise<Record<string, unknown> | null> {
-    if ((await ports.jobCache.load(jid)) === null) return null
-    const returns = Object.entries(await ports.jobCache.returns(jid))
-    return Object.fromEntries(returns.map(([id, ret]) => [id, ret.return]))
-  }
-}
-
-/** A job as `jobs list` shows it, with Salt's names (utils/jid.py `format_jid_instance`). */
-function describeJob(jid: string, load: Record<string, unknown>): Record<string, unknown> {
-  return {
-    Function: load['fun'] ?? 'unknown-function',
-    Arguments: load['arg'] ?? [],
-    Target: load['tgt'] ?? 'unknown-target',
-    'Target-type': load['tgt_type'] ?? 'list',
-    User: load['user'] ?? 'root',
-    ...('metadata' in load ? { Metadata: load['metadata'] } : {}),
-    StartTime: jidToTime(jid),
+    const load = await ports.jobCache.load(jid)
+    return load === null ? null : { load, returns: await ports.jobCache.returns(jid) }
   }
 }
 

@@ -104,6 +104,7 @@ export function createMaster(settings: MasterSettings, { log, clock }: { log: Lo
     const local = makeLocalServer(localSocketPath(settings), makeLocalHandler({
       clock, events, jobs, jobCache, nextJid,
       connectedMinions: () => requestServer.connectedMinions(),
+      acceptedMinions: () => keys.list('accepted'),
       changeKey: applyKeyChange,
       nodegroups: settings.nodegroups,
       timeout: settings.timeout,

@@ -1,8 +1,8 @@
-import type { Value, ValueObject } from '../wire/value.ts'
+import { isObject, type Value } from '../wire/value.ts'
 import { json } from './json.ts'
 import { type Palette, nested } from './nested.ts'
 import { noReturn } from './no-return.ts'
-import { pythonRepr } from './python.ts'
+import { pythonRepr, pythonStr } from './python.ts'
 import { txt } from './txt.ts'
 import { yaml } from './yaml.ts'
 
@@ -10,11 +10,11 @@ export const outputterNames = ['nested', 'json', 'yaml', 'txt', 'text', 'raw', '
 export type OutputterName = (typeof outputterNames)[number]
 
 /**
- * The text of one minion's (or, with `--static`, every minion's) return: what `salt` prints, without the last line end.
+ * The text of one minion's (or, with `--static`, every minion's) return, or of what a question to the master gives: what `salt` prints, without the last line end.
  * `wanted` is what `--out` said; without it the return's own `out` decides, and an unknown one means nested.
  */
 export function render(
-  data: ValueObject,
+  data: Value,
   how: { wanted?: OutputterName | undefined; out?: Value | undefined; retcode?: number; palette: Palette },
 ): string {
   const name = how.wanted ?? how.out
@@ -25,13 +25,13 @@ export function render(
       return yaml(data)
     case 'txt':
     case 'text':
-      return txt(data)
+      return isObject(data) ? txt(data) : pythonStr(data)
     case 'raw':
       return pythonRepr(data)
     case 'quiet':
       return ''
     case 'no_return':
-      return noReturn(data, how.palette)
+      return isObject(data) ? noReturn(data, how.palette) : pythonStr(data)
     default:
       return nested(data, how.palette, how.retcode ?? 0)
   }

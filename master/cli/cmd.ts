@@ -1,14 +1,13 @@
 import { userInfo } from 'node:os'
 import type { ArgumentsCamelCase, Argv, CommandModule, InferredOptionTypes } from 'yargs'
 import { decode, encode } from '../../agent/wire/msgpack.ts'
-import { type Value, type ValueObject, isObject } from '../../agent/wire/value.ts'
-import { parseYaml } from '../../config/yaml.ts'
+import { type Value, isObject } from '../../agent/wire/value.ts'
 import { typedArguments } from '../../config/typed-arguments.ts'
-import { yamlArgument } from '../../config/yaml-argument.ts'
 import { askMaster } from '../local-client.ts'
 import type { LocalReply, PublishRequest } from '../local.ts'
 import { outputterNames } from '../../agent/outputters/index.ts'
 import { localSocketPath } from '../settings.ts'
+import { mapArgument } from './map-argument.ts'
 import { paletteOf, run, UsageError, settingsOf, withColours, withConfigDir } from './options.ts'
 import { EXIT, makeReturnPrinter } from './print-returns.ts'
 
@@ -138,15 +137,6 @@ function makeRequest(args: Args): PublishRequest {
     ...(args.timeout === undefined ? {} : { timeout: seconds('--timeout', args.timeout) }),
     ...(args.gatherJobTimeout === undefined ? {} : { gather_job_timeout: seconds('--gather-job-timeout', args.gatherJobTimeout) }),
   }
-}
-
-/** @throws UsageError when the text is no YAML or no map */
-function mapArgument(option: string, text: string): ValueObject {
-  const parsed = parseYaml(text)
-  if (!parsed.ok) throw new UsageError(`${option} is not YAML: ${parsed.faults[0]?.what ?? ''}; write a map, such as '{name: value}'`)
-  const value = yamlArgument(text)
-  if (!isObject(value)) throw new UsageError(`${option} is not a map; write for example '{name: value}'`)
-  return value
 }
 
 /** @throws UsageError when it is no positive number */

@@ -176,7 +176,7 @@ describe('the job cache', () => {
     await giveBack(second, publication, 'late')
 
     const [shown] = await collect(ask({ cmd: 'jobs', jid: jidOf(publication) }))
-    expect(resultOf(shown)).toEqual({ web1: 'in time', web2: 'late' })
+    expect(resultOf(shown)).toMatchObject({ load: { fun: 'test.ping', Minions: ['web1', 'web2'] }, returns: { web1: { return: 'in time', retcode: 0 }, web2: { return: 'late' } } })
     const [listed] = await collect(ask({ cmd: 'jobs' }))
     expect(resultOf(listed)).toMatchObject({ [jidOf(publication)]: { Function: 'test.ping', Target: '*', User: 'root' } })
   })
@@ -189,7 +189,7 @@ describe('the job cache', () => {
     await giveBack(first, publication, 'two')
 
     const [shown] = await collect(ask({ cmd: 'jobs', jid: jidOf(publication) }))
-    expect(resultOf(shown)).toEqual({ web1: 'one' })
+    expect(resultOf(shown)).toMatchObject({ returns: { web1: { return: 'one' } } })
   })
 
   test('keeps no answers to questions about jobs', async () => {

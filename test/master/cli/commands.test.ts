@@ -62,6 +62,7 @@ async function answerJobs(): Promise<void> {
     const { jid, fun, arg } = await minion.nextPublication()
     const answers: Record<string, ValueObject> = {
       'test.ping': { return: true },
+      'test.version': { return: '3006.9' },
       'test.echo': { return: Array.isArray(arg) ? (arg[0] ?? null) : null },
       'test.fail': { return: 'no', retcode: 3, success: false },
       'test.multi': { return: { a: 1 }, retcode: { a: 0, b: 2 } },
@@ -215,6 +216,85 @@ describe('brine jobs', () => {
 
   test('show says when a job is not known', async () => {
     expect(await brine('jobs', 'show', '20990102030405060708')).toMatchObject({ code: 2, out: '', err: 'brine: job 20990102030405060708 is not known here\n' })
+  })
+})
+
+describe('brine jobs of the past', () => {
+  /** Runs a job to its end; gives its id. */
+  async function runJob(...args: string[]): Promise<string> {
+    const { out } = await brine('cmd', '--show-jid', ...args)
+    return /^jid: (\d{20})$/m.exec(out)?.[1] ?? ''
+  }
+
+  test('list and last search, list-job, exit-success and lookup show one', async () => {
+    const ping = await runJob('*', 'test.ping', '--metadata', '{ticket: 17}')
+    const failed = await runJob('web1', 'test.fail')
+    const listed = async (...search: string[]) => Object.keys(JSON.parse((await brine('jobs', 'list', '--out', 'json', ...search)).out) as object)
+
+    expect(await listed('--search-metadata', '{ticket: 17, other: 1}')).toEqual([ping])
+    expect(await listed('--search-function', 'none.*,test.fai?', '--search-target', 'web*')).toContain(failed)
+    expect(await listed('--search-function', 'none.*')).toEqual([])
+    expect(await listed('--start-time', '2099-01-01')).toEqual([])
+    expect(await listed('--start-time', '2020, Jan 01 00:00', '--search-metadata', '{ticket: 17}', '--end-time', '2099-12-31 23:59:59')).toEqual([ping])
+
+    const last = JSON.parse((await brine('jobs', 'last', '--search-function', 'test.fail', '--out', 'json')).out) as Record<string, unknown>
+    expect(last).toMatchObject({ [failed]: { Function: 'test.fail', Target: 'web1', Minions: ['web1'], Result: { web1: { return: 'no', retcode: 3, success: false } } } })
+    expect(JSON.parse((await brine('jobs', 'list-job', ping, '--out', 'json')).out)).toMatchObject({ jid: ping, Metadata: { ticket: 17 }, Result: { web1: { return: true } } })
+    expect((await brine('jobs', 'exit-success', ping)).out).toBe('web1:\n    True\n')
+    expect((await brine('jobs', 'lookup', failed)).out).toBe('web1:\n    no\n')
+  })
+
+  test('a job that nobody answered shows who did not return', async () => {
+    const { out } = await brine('cmd', '--async', 'web1', 'test.silent')
+    const jid = /\d{20}/.exec(out)?.[0] ?? ''
+
+    expect((await brine('jobs', 'show', jid, '--missing')).out).toBe('web1:\n    Minion did not return\n')
+    expect((await brine('jobs', 'exit-success', jid, '--out', 'json')).out).toBe('{\n    "web1": false\n}\n')
+  })
+
+  test('what makes no sense is told, and a search without a result', async () => {
+    expect(await brine('jobs', 'list', '--start-time', 'tomorrow')).toMatchObject({
+      code: 64, err: "brine: --start-time is not a time; write for example '2026-03-16 19:00' (UTC)\n",
+    })
+    expect(await brine('jobs', 'list-job')).toMatchObject({ code: 64, err: expect.stringContaining('Which job? brine jobs list-job JID') as string })
+    expect(await brine('jobs', 'last', '--function', 'none')).toMatchObject({ code: 2, err: 'brine: no job fits\n' })
+  })
+})
+
+describe('brine manage', () => {
+  test('says who is up, who is connected, and of which version', async () => {
+    keys.write('gone', 'accepted', makeIdentity('gone').pub)
+    await minion.ask({ cmd: 'none' })
+
+    expect((await brine('manage', 'status', '--out', 'json')).out).toBe('{\n    "up": [\n        "web1"\n    ],\n    "down": [\n        "gone"\n    ]\n}\n')
+    expect((await brine('manage', 'up')).out).toBe('- web1\n')
+    expect((await brine('manage', 'present')).out).toBe('- web1\n')
+    expect((await brine('manage', 'not-present')).out).toBe('- gone\n')
+    expect(JSON.parse((await brine('manage', 'versions', '--out', 'json')).out)).toEqual({
+      Master: '3007.8', 'Minion requires update': { web1: '3006.9' }, 'Minion offline': { gone: false },
+    })
+    expect((await brine('manage', 'down', '--removekeys')).out).toBe('- gone\n')
+    expect(keys.list('accepted')).toEqual(['web1'])
+  })
+})
+
+describe('brine events', () => {
+  test('prints what happens, as salt-run does, and ends after --count', async () => {
+    const watching = brine('events', '--tag', 'my/*/tag', '--count', '1')
+    const lines = brine('events', '--tag', 'my/*/tag', '--count', '1', '--json')
+    let over = false
+    void Promise.all([watching, lines]).then(() => (over = true))
+    while (!over) {
+      await minion.ask({ cmd: '_minion_event', events: [{ tag: 'my/other', data: {} }, { tag: 'my/\x1b[2J/tag', data: { b: 1, a: ['é'] } }] })
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+
+    expect((await watching).out).toMatch(/^my\/\\x1b\[2J\/tag\t\{\n {4}"_stamp": "\d{4}-[^"]+",\n {4}"a": \[\n {8}"é"\n {4}\],\n {4}"b": 1\n\}\n$/)
+    expect(JSON.parse((await lines).out)).toMatchObject({ tag: 'my/\x1b[2J/tag', data: { b: 1, a: ['é'] } })
+  })
+
+  test('a count that is none is told', async () => {
+    expect(await brine('events', '--count', '0')).toMatchObject({ code: 64, err: 'brine: --count is not a positive whole number\n' })
   })
 })
 
