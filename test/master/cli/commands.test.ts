@@ -282,9 +282,9 @@ describe('brine events', () => {
   test('prints what happens, as salt-run does, and ends after --count', async () => {
     const watching = brine('events', '--tag', 'my/*/tag', '--count', '1')
     const lines = brine('events', '--tag', 'my/*/tag', '--count', '1', '--json')
-    let over = false
-    void Promise.all([watching, lines]).then(() => (over = true))
-    while (!over) {
+    const both = { over: false }
+    void Promise.all([watching, lines]).then(() => (both.over = true))
+    while (!both.over) {
       await minion.ask({ cmd: '_minion_event', events: [{ tag: 'my/other', data: {} }, { tag: 'my/\x1b[2J/tag', data: { b: 1, a: ['é'] } }] })
       await new Promise((resolve) => setImmediate(resolve))
     }
