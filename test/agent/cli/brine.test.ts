@@ -27,7 +27,7 @@ describe('the command line', () => {
 
     expect(version).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) })
     expect(help.code).toBe(0)
-    for (const name of ['minion', 'call', 'status', 'outbox', 'config', 'master', 'key', 'cmd', 'jobs']) expect(help.stdout).toContain(`brine ${name} `)
+    for (const name of ['minion', 'call', 'status', 'outbox', 'config', 'master', 'key', 'cmd', 'jobs', 'manage', 'events']) expect(help.stdout).toContain(`brine ${name} `)
   })
 
   // None of these gets as far as reading a configuration.
