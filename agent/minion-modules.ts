@@ -82,6 +82,7 @@ export function createModules(parts: ModuleParts): MinionModules {
       files: (signal) => files(masterAccess(() => parts.linkFor(master)), signal),
       user: agentUser(),
       outputLimitBytes: config.jobs.output_limit,
+      newKeys: async () => (await import('./keys/new-keys.ts')).newKeys({ pkiDir: config.pki_dir, keySize: config.keysize }),
       siteFailures: async (kind) => (kind === 'modules' ? registry.failures() : (parts.failures?.[kind]() ?? [])),
       refreshGrains: async () => void (await grains.refresh()),
       refreshPillar: () => pillar.refresh(),

@@ -171,4 +171,5 @@ const noJobs: JobControl = {
   findReturn(jid) {
     throw new CommandExecutionError(`No minion runs here. To look into its store, run: brine outbox show ${jid}`)
   },
+  forgetReturns: () => Promise.reject(new CommandExecutionError('No minion runs here, and only a running one removes returns from its store')),
 }

@@ -50,6 +50,7 @@ export function createControl(settings: ControlSettings, asker: string, master: 
       return isJid(jid) && isQueued(jid) ? queuedEntry(jid, stored(jid), settings.agentPid) : emptyEntry()
     },
     findReturn: stored,
+    forgetReturns: (keptForMs) => ledger.forget(keptForMs),
     signal(jid, signal) {
       const job = table.byJid(jid)
       if (job === undefined || jid === asker) return Promise.resolve('')

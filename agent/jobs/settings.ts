@@ -41,7 +41,7 @@ export interface JobsSettings {
 export type OuterServices = Omit<AgentServices, 'jobs' | 'functions' | 'command' | 'environment'>
 
 /** What jobs need of the outbox. */
-export type JobLedger = Pick<Outbox, 'receive' | 'start' | 'unfinished' | 'isQueued' | 'findReturn'>
+export type JobLedger = Pick<Outbox, 'receive' | 'start' | 'unfinished' | 'isQueued' | 'findReturn' | 'forget'>
 
 export interface JobsDeps {
   clock: Clock

@@ -3,6 +3,7 @@ import { get } from '../wire/value.ts'
 import type { ValueObject } from '../wire/value.ts'
 import { defineFunction, defineModule, InvocationError, param } from './contract.ts'
 import type { BuiltinContext, JobEntry } from './services.ts'
+import { clearCache } from './saltutil-cache.ts'
 import { syncFunctions } from './saltutil-sync.ts'
 import { signalNumber } from './signals.ts'
 
@@ -104,6 +105,22 @@ export default defineModule<BuiltinContext>({
       kwargs: 'kwargs',
       immediate: true,
       run: (context: BuiltinContext) => context.agent.refreshPillar(),
+    }),
+    clear_cache: defineFunction({
+      doc: 'Removes all files of the cache: those of the file server, and what was synced from it. Returns True, or False when one cannot be removed.',
+      run: (context: BuiltinContext) => clearCache(context),
+    }),
+    clear_job_cache: defineFunction({
+      doc: 'Removes stored returns of jobs that were delivered more than some hours ago. What is still to be delivered stays. Returns True.',
+      args: { hours: param.number(24) },
+      async run(context: BuiltinContext, { hours }) {
+        await context.agent.jobs.forgetReturns(Math.max(0, hours) * 3_600_000)
+        return true
+      },
+    }),
+    regen_keys: defineFunction({
+      doc: "Removes all keys and makes a new one, which the minion uses from its next start on; the master must accept it then. Returns None.",
+      run: (context: BuiltinContext) => context.agent.newKeys(),
     }),
     refresh_modules: defineFunction({
       doc: "Loads the site's own modules again. Returns True.",

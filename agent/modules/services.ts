@@ -18,6 +18,8 @@ export interface JobControl {
   signal(jid: string, signal: number): Promise<string>
   /** The return that is stored under a jid; null when there is none. */
   findReturn(jid: string): Value
+  /** Removes stored returns that were delivered longer ago than this, milliseconds. */
+  forgetReturns(keptForMs: number): Promise<void>
 }
 
 /** The functions there are. */
@@ -62,6 +64,8 @@ export interface AgentServices {
   outputLimitBytes: number
   /** The site's files of a kind that did not load the last time, with their reasons. */
   siteFailures(kind: 'modules' | 'grains' | 'returners'): Promise<FileFailure[]>
+  /** Removes every key of this minion and makes a new one. */
+  newKeys(): Promise<void>
   refreshGrains(): Promise<void>
   /** Resolves true when the master gave the pillar, false when it could not be had in time. */
   refreshPillar(): Promise<boolean>

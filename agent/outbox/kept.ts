@@ -8,8 +8,8 @@ export interface Kept {
   add(returnId: number, bytes: number, uptime: number): void
   /** Removes the oldest beyond the row and byte limits; the newest stays whatever its size, until it is too old. */
   trim(): void
-  /** Removes those older than the age limit, a few at a time; true when more may be left. */
-  expire(uptime: number): boolean
+  /** Removes those older than this (the age limit when absent), a few at a time; true when more may be left. */
+  expire(uptime: number, keepMs?: number): boolean
   /** Removes the oldest few; false when there is none. */
   removeOldest(): boolean
   /** Age in uptime of the oldest one's keeping; null when none is kept. */
@@ -65,7 +65,7 @@ export function createKept(database: Database, returns: Returns, limits: OutboxL
       const isOver = () => size.rows > limits.keepRows || (size.rows > 1 && size.bytes > limits.keepBytes)
       if (isOver()) removeWhile(isOver)
     },
-    expire: (uptime) => removeWhile((row) => row.uptime + limits.keepMs < uptime, step) === step,
+    expire: (uptime, keepMs = limits.keepMs) => removeWhile((row) => row.uptime + keepMs < uptime, step) === step,
     removeOldest: () => removeWhile(() => true, step) > 0,
     oldestUptime: () => oldestUptime.get() ?? null,
     reload() {

@@ -102,7 +102,7 @@ interface Store {
   reading: Reading
 }
 
-function jobsOf({ memory, commits, reading }: Store): Pick<Outbox, 'receive' | 'start' | 'unfinished'> {
+function jobsOf({ memory, commits, reading }: Store): Pick<Outbox, 'receive' | 'start' | 'unfinished' | 'forget'> {
   return {
     receive: (job) =>
       commits.submit({
@@ -112,6 +112,10 @@ function jobsOf({ memory, commits, reading }: Store): Pick<Outbox, 'receive' | '
     start: (key, process) =>
       commits.submit({ bytes: rowBytes, run: (session) => session.jobs.start(key, process, memory.wall()) }),
     unfinished: () => reading((session) => session.jobs.unfinished(), []),
+    async forget(keptForMs) {
+      const uptime = memory.uptime.now()
+      while (await commits.submit({ bytes: 0, run: (session) => session.kept.expire(uptime, keptForMs) }));
+    },
   }
 }
 

@@ -214,6 +214,8 @@ export interface Outbox {
   } | null
   /** The newest stored body under a jid, whatever its deliveries' state: `saltutil.find_cached_job`. */
   findReturn(jid: string): Uint8Array | null
+  /** Removes delivered returns that have been kept for longer than this, milliseconds of uptime: `saltutil.clear_job_cache`. */
+  forget(keptForMs: number): Promise<void>
   /** Makes matching deliveries due now, dead ones queued again; with `to`, moves them to another destination. Returns how many. */
   retry(filter: DeliveryFilter, to?: DestinationRef): Promise<number>
   /** Removes matching deliveries, counted as purged with a gap record. Returns how many. */

@@ -1,5 +1,5 @@
 /** The whole minion, as a process of its own, under an unmodified Salt master and Salt's own commands. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { AgentStatus } from '../../agent/control/status.ts'
 import { createSite, waitFor, type Service, type Site } from './site.ts'
@@ -126,6 +126,42 @@ export const MINION_CHECKS: MinionCheck[] = [
     name: 'a missing function and wrong arguments have Salt\'s words',
     async run({ master }) {
       expectSame(await master.salt('salt', ['--out', 'json', '--static', ID, 'no.such']).catch(outputOf).then(valueOf), "'no.such' is not available.")
+    },
+  },
+  {
+    name: 'files come from its file server, verified, and go to it',
+    async run({ master, minion }) {
+      const bytes = Buffer.from(Array.from({ length: 2_500_000 }, (_, at) => (at * 7) % 256))
+      mkdirSync(join(master.fileRoot, 'web'))
+      writeFileSync(join(master.fileRoot, 'web', 'site.conf'), 'server grüß;\n')
+      writeFileSync(join(master.fileRoot, 'large'), bytes)
+      expectSame(await salt(master, [ID, 'cp.get_file_str', 'salt://web/site.conf']), 'server grüß;\n')
+      expectSame(await salt(master, [ID, 'cp.list_master']), ['large', 'web/site.conf'])
+      expectSame(await salt(master, [ID, 'cp.list_master_dirs']), ['web'])
+      expectSame(await salt(master, [ID, 'cp.envs']), ['base'])
+      for (const gzip of [[], ['gzip=6']]) {
+        const copy = join(minion.directory, `copy-${gzip.length}`)
+        expectSame(await salt(master, [ID, 'cp.get_file', 'salt://large', copy, ...gzip]), copy)
+        if (!readFileSync(copy).equals(bytes)) throw new Error('the large file is not what was served')
+      }
+      expectSame(await salt(master, [ID, 'cp.get_file_str', 'salt://missing']), false)
+      expectSame(await salt(master, [ID, 'cp.stat_file', 'salt://large']), '0644')
+      expectSame(await salt(master, [ID, 'cp.push', join(minion.directory, 'copy-0'), 'upload_path=/pushed']), true)
+      const pushed = readFileSync(join(master.root, 'var/cache/salt/master/minions', ID, 'files/pushed'))
+      if (!pushed.equals(bytes)) throw new Error('the pushed file is not what was sent')
+    },
+  },
+  {
+    name: 'saltutil.sync_modules loads what runs here, and says what does not',
+    async run({ master }) {
+      mkdirSync(join(master.fileRoot, '_modules'))
+      const code = "export default { name: 'rack', functions: { unit: { doc: 'The unit.', run: () => 12 } } }"
+      writeFileSync(join(master.fileRoot, '_modules', 'rack.mjs'), code)
+      writeFileSync(join(master.fileRoot, '_modules', 'old.py'), 'def f(): pass')
+      const python = 'modules.old: not taken, Python code does not run on this minion'
+      expectSame(await salt(master, [ID, 'saltutil.sync_modules']), ['modules.rack', python])
+      expectSame(await salt(master, [ID, 'rack.unit']), 12)
+      expectSame(await salt(master, [ID, 'saltutil.sync_modules']), [python])
     },
   },
   {

@@ -16,6 +16,8 @@ export interface StockMaster {
   readonly requestPort: number
   start(): Promise<void>
   stop(): Promise<void>
+  /** The directory that it serves as salt://, empty at first. */
+  readonly fileRoot: string
   /** Runs one of Salt's own commands against it and gives its standard output. */
   salt(command: 'salt' | 'salt-key' | 'salt-run', args: string[]): Promise<string>
   /** The master's log so far. */
@@ -40,10 +42,12 @@ export async function createStockMaster(settings: StockMasterSettings): Promise<
   const root = await mkdtemp(join(tmpdir(), 'stock-master-'))
   const etc = join(root, 'etc')
   const [publishPort, requestPort] = [await freePort(), await freePort()]
+  const fileRoot = join(root, 'srv')
   await mkdir(etc)
+  await mkdir(fileRoot)
   await writeFile(join(etc, 'master'), [
     `root_dir: ${root}`, 'user: root', 'transport: ws', 'interface: 127.0.0.1', `publish_port: ${publishPort}`, `ret_port: ${requestPort}`,
-    'worker_threads: 2', 'log_level_logfile: info', ...settings.config ?? [],
+    'worker_threads: 2', 'log_level_logfile: info', `file_roots: {base: [${fileRoot}]}`, 'fileserver_list_cache_time: 0', 'file_recv: True', ...settings.config ?? [],
   ].join('\n'))
   const env = { ...process.env, PYTHONPATH: [settings.saltTree, process.env['PYTHONPATH']].filter(Boolean).join(delimiter) }
   let child: ChildProcess | undefined
@@ -65,6 +69,7 @@ export async function createStockMaster(settings: StockMasterSettings): Promise<
 
   return {
     root,
+    fileRoot,
     publishPort,
     requestPort,
     async start() {

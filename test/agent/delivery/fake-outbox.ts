@@ -190,6 +190,7 @@ export function createFakeOutbox(clock: Clock): FakeOutbox {
     list: () => [],
     show: () => null,
     findReturn: () => null,
+    forget: () => Promise.resolve(),
     async retry(filter) {
       const found = [...rows.values()].filter((row) => matches(row, filter))
       for (const row of found) row.due = null

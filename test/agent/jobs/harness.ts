@@ -167,6 +167,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
           ),
         user: { uid: process.getuid?.() ?? 0, name: userInfo().username, home: userInfo().homedir },
         outputLimitBytes: options.outputLimitBytes ?? 64 * 1024 * 1024,
+        newKeys: () => Promise.resolve(),
         siteFailures: (kind) => (kind === 'modules' ? registry.failures() : Promise.resolve([])),
         refreshGrains: () => Promise.resolve(),
         refreshPillar: () => Promise.resolve(true),
@@ -260,6 +261,9 @@ function fakeLedger(events: string[], options: HarnessOptions): FakeLedger {
     },
     unfinished: () => left,
     isQueued: (jid) => queued.has(jid),
+    async forget(keptForMs) {
+      events.push(`forget ${keptForMs}`)
+    },
     findReturn: (jid) => (queued.has(jid) ? encode(queued.get(jid)) : null),
   }
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createPinnedMasterKey, readMasterSigningKey } from '../../../agent/keys/master-key.ts'
 import { loadMinionKey } from '../../../agent/keys/minion-key.ts'
+import { newKeys } from '../../../agent/keys/new-keys.ts'
 import { vectorKey, vectors } from '../wire/vectors.ts'
 
 let root = ''
@@ -24,6 +25,16 @@ describe('the minion\'s key pair', () => {
     expect(second.publicPem).toBe(first.publicPem)
     expect(second.privateKey.equals(first.privateKey)).toBe(true)
     expect(first.privateKey.asymmetricKeyDetails?.modulusLength).toBe(2048)
+  })
+
+  test('is another after the keys were made anew, and nothing of the old ones is left', async () => {
+    const first = await loadMinionKey({ pkiDir, keySize: 2048 })
+    await writeFile(join(pkiDir, 'minion_master.pub'), 'pinned')
+
+    await newKeys({ pkiDir, keySize: 2048 })
+
+    expect((await readdir(pkiDir)).toSorted()).toEqual(['minion.pem', 'minion.pub'])
+    expect((await loadMinionKey({ pkiDir, keySize: 2048 })).fingerprint).not.toBe(first.fingerprint)
   })
 
   test('lies in Salt\'s files, form and modes, and nothing else is left there', async () => {

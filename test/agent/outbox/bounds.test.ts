@@ -208,6 +208,23 @@ describe('the limit of age', () => {
     await after.outbox.close()
   })
 
+  test('leaves what was asked to be forgotten, and only what was delivered that long ago', async () => {
+    const { outbox, clock } = await openTestOutbox({ limits: { keepMs: 10 * hourMs } })
+    await acceptEach(outbox, [['old', 1]])
+    await drain(outbox, master.name, clock.now())
+    await clock.advance(2 * hourMs)
+    await acceptEach(outbox, [['new', 1]])
+    await drain(outbox, master.name, clock.now())
+    await acceptEach(outbox, [['queued', 1]])
+    await clock.advance(1000)
+
+    await outbox.forget(hourMs)
+    expect(['old', 'new', 'queued'].map((jid) => outbox.findReturn(jid) !== null)).toEqual([false, true, true])
+    await outbox.forget(0)
+    expect(['new', 'queued'].map((jid) => outbox.findReturn(jid) !== null)).toEqual([false, true])
+    await outbox.close()
+  })
+
   test('ends what was kept of delivered returns', async () => {
     const { outbox, clock } = await openTestOutbox({ limits: { keepMs: hourMs } })
     await acceptEach(outbox, [['1', 1]])
