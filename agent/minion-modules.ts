@@ -9,6 +9,7 @@ import { scanSiteModules } from './jobs/site-modules.ts'
 import type { Link } from './link/port.ts'
 import type { Logger } from './log.ts'
 import { createMinionFiles } from './minion-files.ts'
+import { createGrainsChange } from './minion-grains-change.ts'
 import { offlineSchedule } from './minion-schedule.ts'
 import { agentUser, extensionDirectory, jobsSettings, programEnvironment } from './minion-settings.ts'
 import { builtinModules } from './modules/builtins.ts'
@@ -73,6 +74,7 @@ export function createModules(parts: ModuleParts): MinionModules {
     virtualContext: () => ({ grains: grains.current(), config: (name) => lookupOption(name, places()), log }),
     log,
   })
+  const changeGrains = createGrainsChange(config.conf_dir, grains, pillar)
   return {
     settings,
     runner,
@@ -85,6 +87,7 @@ export function createModules(parts: ModuleParts): MinionModules {
       newKeys: async () => (await import('./keys/new-keys.ts')).newKeys({ pkiDir: config.pki_dir, keySize: config.keysize }),
       siteFailures: async (kind) => (kind === 'modules' ? registry.failures() : (parts.failures?.[kind]() ?? [])),
       refreshGrains: async () => void (await grains.refresh()),
+      changeGrains,
       refreshPillar: () => pillar.refresh(),
       async compilePillar(question) {
         const compiled = await pillar.compile(question)

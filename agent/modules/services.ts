@@ -47,6 +47,12 @@ export interface PillarQuestion {
   ext?: ValueObject
 }
 
+/** What to change in the file of fixed grains (undefined takes one out), and what the function answers. */
+export interface GrainsChanges {
+  set: [name: string, value: Value | undefined][]
+  answer: Value
+}
+
 /** What the built-in modules have beyond the contract. */
 export interface AgentServices {
   jobs: JobControl
@@ -67,6 +73,13 @@ export interface AgentServices {
   /** Removes every key of this minion and makes a new one. */
   newKeys(): Promise<void>
   refreshGrains(): Promise<void>
+  /**
+   * Changes the file of fixed grains, then collects the grains again and tells the master. One change at a time: `decide` sees the
+   * grains as the last one left them. Resolves with its answer.
+   *
+   * @throws an Error named GrainsFileError when the file is no YAML; the file system's when it cannot be written.
+   */
+  changeGrains(decide: (grains: ValueObject) => GrainsChanges, options: { refreshPillar: boolean }): Promise<Value>
   /** Resolves true when the master gave the pillar, false when it could not be had in time. */
   refreshPillar(): Promise<boolean>
   /**

@@ -20,7 +20,7 @@ const MAY_KNOW: readonly [room: string, allowed: readonly string[]][] = [
   // Salt's file server: the embedded master serves it, and a minion with `file_client: local` asks it in its own process.
   ['agent/fileserver/', ['agent/wire/', 'agent/matchers/']],
   // YAML is read in one way, for files, arguments and grains alike: config/ has it.
-  ['agent/grains/', [...COMMON, 'agent/wire/', 'agent/matchers/', 'config/yaml.ts']],
+  ['agent/grains/', [...COMMON, 'agent/wire/', 'agent/matchers/', 'agent/keys/atomic-file.ts', 'agent/outputters/yaml.ts', 'config/yaml.ts', 'config/yaml-value.ts']],
   // The file client throws the errors that functions throw, and reads a server's answers with its own hash.
   ['agent/files/', [...COMMON, 'agent/wire/', 'agent/matchers/', 'agent/fileserver/', 'agent/modules/contract.ts', 'agent/modules/error-text.ts']],
   ['agent/modules/', [...COMMON, 'agent/wire/', 'agent/matchers/', 'agent/files/port.ts', 'agent/outputters/yaml.ts']],

@@ -72,7 +72,7 @@ export interface Harness {
 export interface HarnessOptions {
   settings?: Partial<JobsSettings>
   clock?: Clock
-  grains?: ValueObject
+  grains?: ValueObject | (() => ValueObject)
   pillar?: ValueObject
   moduleDirs?: string[]
   /** disable_modules, whitelist_modules. */
@@ -107,7 +107,8 @@ export function createHarness(options: HarnessOptions = {}): Harness {
   const runner = createProcessRunner({ instance: directory, killGraceMs: options.settings?.killGraceMs ?? 300, clock })
   const settings = settingsFor(directory, options)
   const ledger = fakeLedger(events, options)
-  const grains = () => options.grains ?? { id: 'web1', os: 'Debian', saltversion: '3007.8' }
+  const given = options.grains ?? { id: 'web1', os: 'Debian', saltversion: '3007.8' }
+  const grains = (): ValueObject => (typeof given === 'function' ? given() : given)
   const pillar = () => options.pillar ?? {}
   const places = () => ({ options: settings.options, grains: grains(), pillar: pillar() })
   const registry = createRegistry({
@@ -170,6 +171,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
         newKeys: () => Promise.resolve(),
         siteFailures: (kind) => (kind === 'modules' ? registry.failures() : Promise.resolve([])),
         refreshGrains: () => Promise.resolve(),
+        changeGrains: (decide) => Promise.resolve(decide(grains()).answer),
         refreshPillar: () => Promise.resolve(true),
         compilePillar: () => Promise.reject(new Error('no master is connected')),
         refreshModules: () => registry.refresh(),

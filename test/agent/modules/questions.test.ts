@@ -45,7 +45,8 @@ describe('grains', () => {
     expect(await result('grains.item', ['os', 'nested:list', 'nope'])).toEqual({ os: 'Debian', 'nested:list': ['a', 'b'], nope: '' })
     expect(await result('grains.ls')).toEqual(['empty', 'id', 'nested', 'os', 'saltversion'])
     expect(await result('grains.has_value', ['os'])).toBe(true)
-    expect(await result('grains.has_value', ['empty'])).toBe(false)
+    expect(await result('grains.has_value', ['empty'])).toBe(true)
+    expect(await result('grains.has_value', ['nope'])).toBe(false)
   })
 })
 
