@@ -18,7 +18,7 @@ import type { FileFailure } from './modules/description.ts'
 import { lookupOption } from './modules/option-lookup.ts'
 import { createRegistry, type Registry } from './modules/registry.ts'
 import type { ScheduleControl } from './modules/schedule-control.ts'
-import type { MasterAccess } from './modules/services.ts'
+import type { MasterAccess, ReturnerSummary } from './modules/services.ts'
 import type { PillarKeeper } from './pillar/keeper.ts'
 
 /** What the functions are joined to. */
@@ -36,6 +36,7 @@ export interface ModuleParts {
   failures?: { grains(): FileFailure[]; returners(): FileFailure[] }
   /** The schedule that runs in this process; without one its functions change only the saved one. */
   schedule?: ScheduleControl
+  returners: () => Promise<ReturnerSummary[]>
 }
 
 export interface MinionModules {
@@ -88,6 +89,7 @@ export function createModules(parts: ModuleParts): MinionModules {
       siteFailures: async (kind) => (kind === 'modules' ? registry.failures() : (parts.failures?.[kind]() ?? [])),
       refreshGrains: async () => void (await grains.refresh()),
       changeGrains,
+      returners: parts.returners,
       refreshPillar: () => pillar.refresh(),
       async compilePillar(question) {
         const compiled = await pillar.compile(question)

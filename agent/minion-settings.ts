@@ -3,7 +3,8 @@ import * as os from 'node:os'
 import { dirname, join } from 'node:path'
 import type { LoadedConfig } from '../config/load.ts'
 import { isMasterless } from '../config/masterless.ts'
-import type { MinionConfig } from '../config/schema.ts'
+import { inSaltUnits } from '../config/salt-units.ts'
+import { type MinionConfig, minionSchema } from '../config/schema.ts'
 import type { DeliverySettings } from './delivery/delivery.ts'
 import { hostFiles } from './grains/host-files.ts'
 import type { HostSettings } from './grains/host.ts'
@@ -118,7 +119,7 @@ export function jobsSettings(loaded: LoadedConfig, environment: Readonly<Record<
 
 /** What `config.get` and modules may read: every option, without what is secret. */
 export function moduleOptions({ config, raw, sources }: LoadedConfig): ValueObject {
-  return readable({ ...raw, ...config }, [], sources) as ValueObject
+  return readable({ ...raw, ...(inSaltUnits(minionSchema, config) as object) }, [], sources) as ValueObject
 }
 
 function readable(value: unknown, path: string[], sources: LoadedConfig['sources']): unknown {

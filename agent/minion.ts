@@ -122,6 +122,7 @@ async function compose(
   const jobs = createMinionJobs({
     loaded, log, clock, outbox, delivery, grains, pillar, linkFor,
     refreshReturners: async () => void (await host.refresh()),
+    returners: () => host.describeAll(),
     failures: {
       grains: () => grains.failures(),
       returners: () => host.list().flatMap(({ source, error }) => (error === null ? [] : [{ file: source, error }])),

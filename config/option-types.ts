@@ -12,6 +12,7 @@ export function duration(unit: DurationUnit, least = 0) {
     .union([z.number(), z.string()], { error: `expected a duration such as "30s", or a number (${unit})` })
     .transform((input, context) => parsedOr(parseDuration(input, unit), context, `is not a duration; write for example "30s", "5m" or "1h30m"`))
     .refine((ms) => ms >= least, { error: `must be at least ${formatDuration(least)}` })
+    .meta({ unit })
 }
 
 /** A size, in bytes once parsed; `least` in bytes, too. */

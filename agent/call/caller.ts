@@ -14,10 +14,11 @@ import { runToEnd, type JobResult } from '../jobs/run-job.ts'
 import type { Logger } from '../log.ts'
 import { createMinionGrains } from '../minion-grains.ts'
 import { createModules, type MinionModules } from '../minion-modules.ts'
+import { hostSettings } from '../minion-settings.ts'
 import { CommandExecutionError } from '../modules/contract.ts'
 import type { FunctionDescription } from '../modules/description.ts'
 import type { Lookup } from '../modules/registry.ts'
-import type { JobControl } from '../modules/services.ts'
+import type { JobControl, ReturnerSummary } from '../modules/services.ts'
 import { createJidSource } from '../wire/jid.ts'
 import type { JobReturn } from '../wire/job-return.ts'
 import type { Value, ValueObject } from '../wire/value.ts'
@@ -65,18 +66,28 @@ export interface Caller {
 }
 
 /** Modules that are about the agent: where one runs, their functions run in it, as Salt's reach the minion over its event bus. */
-const AGENT_MODULES: ReadonlySet<string> = new Set(['saltutil', 'schedule'])
+const AGENT_MODULES: ReadonlySet<string> = new Set(['saltutil', 'schedule', 'sys'])
 
 /** Collects the grains, finds the agent and the master, and the functions there are. */
 export async function createCaller(loaded: LoadedConfig, log: Logger, settings: CallSettings): Promise<Caller> {
   const { config } = loaded
   const clock = systemClock
   const grains = createMinionGrains(loaded, clock, log)
-  if (!settings.skipGrains) await grains.refresh()
+  // Name servers, which may be what is down, are not asked.
+  if (!settings.skipGrains) await grains.refresh({ quick: true })
   const agent = await findAgent(controlSocketPath(config.sock_dir))
   const master = await reachMaster({ agent, useMaster: settings.useMaster, connectMs: settings.connectMs }, { loaded, log: settings.partsLog, clock, grains })
   const { linkFor, pillar } = master
-  const modules = createModules({ loaded, log, clock, grains: agentGrains(grains, agent), pillar, linkFor, refreshReturners: () => Promise.resolve() })
+  const modules = createModules({
+    loaded,
+    log,
+    clock,
+    grains: agentGrains(grains, agent),
+    pillar,
+    linkFor,
+    refreshReturners: () => Promise.resolve(),
+    returners: () => describeReturners(loaded, settings, clock),
+  })
   const nextJid = createJidSource(() => Math.floor(clock.now()) * 1000 + clock.random() * 1000)
   return {
     lookup: (fun) => modules.registry.lookup(fun),
@@ -98,6 +109,17 @@ export async function createCaller(loaded: LoadedConfig, log: Logger, settings: 
       return handOver(ret, returners, { agent: tell, master: fingerprint }, { loaded, log: settings.partsLog, clock, links: master.links, environment: settings.environment })
     },
     close: () => master.close(),
+  }
+}
+
+/** The returners as `sys` tells of them; where an agent runs, it answers for its own. */
+async function describeReturners(loaded: LoadedConfig, { environment, partsLog }: CallSettings, clock: Clock): Promise<ReturnerSummary[]> {
+  const { createReturnerHost } = await import('../returner-host/host.ts')
+  const host = createReturnerHost(hostSettings(loaded.config, environment), { clock, logger: partsLog, config: () => loaded.raw })
+  try {
+    return await host.describeAll()
+  } finally {
+    await host.close()
   }
 }
 
@@ -150,6 +172,7 @@ function executeSettings({ modules, grains, master, log, config, onError }: Exec
       functions: registry,
       command: (request) => runner.run(jid, request, signal),
       environment: settings.environment,
+      options: settings.options,
     }),
     // The operator of the host is under no rule made for masters.
     refusal: () => undefined,

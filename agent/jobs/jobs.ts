@@ -87,6 +87,7 @@ export function createJobs(settings: JobsSettings, deps: JobsDeps, agentPid: num
       functions: deps.registry,
       command: (request) => runner.run(jid, request, signal),
       environment: settings.environment,
+      options: settings.options,
     }),
     refusal: createRefusal({ masterFunctions: settings.masterFunctions, grains: deps.grains, pillar: deps.pillar }),
     log,

@@ -38,7 +38,7 @@ export interface JobsSettings {
 }
 
 /** The services that the jobs do not give themselves. */
-export type OuterServices = Omit<AgentServices, 'jobs' | 'functions' | 'command' | 'environment'>
+export type OuterServices = Omit<AgentServices, 'jobs' | 'functions' | 'command' | 'environment' | 'options'>
 
 /** What jobs need of the outbox. */
 export type JobLedger = Pick<Outbox, 'receive' | 'start' | 'unfinished' | 'isQueued' | 'findReturn' | 'forget'>

@@ -7,7 +7,7 @@ import { errorText } from './error-text.ts'
 import type { AnyFunction, ModuleContext, ModuleDefinition } from './contract.ts'
 import { describeModule } from './description.ts'
 import type { FileFailure, FunctionDescription, ModuleDescription } from './description.ts'
-import type { BuiltinContext } from './services.ts'
+import type { BuiltinContext, NotLoaded } from './services.ts'
 
 export type BuiltinModule = ModuleDefinition<BuiltinContext>
 
@@ -44,6 +44,8 @@ export interface Registry {
   list(): Promise<FunctionDescription[]>
   /** The site's files that did not load, with their reasons. */
   failures(): Promise<FileFailure[]>
+  /** Modules that are there but not for use, with why, sorted by name. */
+  notLoaded(): Promise<NotLoaded[]>
   /** Loads the site's files again. */
   refresh(): Promise<void>
 }
@@ -104,6 +106,18 @@ export function createRegistry(settings: RegistrySettings): Registry {
       return [...all.values()].toSorted((a, b) => (`${a.module}.${a.name}` < `${b.module}.${b.name}` ? -1 : 1))
     },
     failures: async () => (await siteFiles()).flatMap((entry) => ('error' in entry ? [{ file: entry.file, error: entry.error }] : [])),
+    async notLoaded() {
+      const all: NotLoaded[] = []
+      for (const name of Object.keys(settings.builtins)) {
+        const loaded = visible(name) ? await builtin(name) : undefined
+        if (loaded !== undefined && loaded.description.virtual !== true) all.push({ name, reason: loaded.description.virtual })
+      }
+      for (const entry of await siteFiles()) {
+        if ('error' in entry) all.push({ name: moduleNameOf(entry.file), reason: `${entry.file}: ${entry.error}` })
+        else if (entry.module.virtual !== true) all.push({ name: entry.module.name, reason: entry.module.virtual })
+      }
+      return all.filter(({ name }) => visible(name)).toSorted((one, other) => (one.name < other.name ? -1 : 1))
+    },
     async refresh() {
       site = undefined
       await siteFiles()

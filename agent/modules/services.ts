@@ -22,11 +22,27 @@ export interface JobControl {
   forgetReturns(keptForMs: number): Promise<void>
 }
 
+/** Something that is there and cannot be used. */
+export interface NotLoaded {
+  name: string
+  reason: string
+}
+
+/** A returner as `sys` tells of it; `reason` when it does not load. */
+export interface ReturnerSummary {
+  name: string
+  summary: string
+  options: { name: string; description: string }[]
+  reason: string | null
+}
+
 /** The functions there are. */
 export interface FunctionCatalogue {
   list(): Promise<FunctionDescription[]>
   /** The site's files that did not load, with their reasons. */
   failures(): Promise<FileFailure[]>
+  /** Modules that are there but not for use, with why: a file that does not load, a module that is not for this host. */
+  notLoaded(): Promise<NotLoaded[]>
 }
 
 /** The master that asked for this job; for a job that no master asked for, the first that is connected. */
@@ -62,6 +78,10 @@ export interface AgentServices {
   files(signal: AbortSignal): Promise<FileClient>
   /** Starts a program that belongs to this job. */
   command(request: CommandRequest): Promise<CommandResult>
+  /** Every option, without what is secret. */
+  options: ValueObject
+  /** The returners there are, each looked into. */
+  returners(): Promise<ReturnerSummary[]>
   /** The environment that programs start with. */
   environment: Readonly<Record<string, string>>
   /** The agent's own user. */

@@ -50,6 +50,8 @@ export interface ReturnerHost {
   list(): ReturnerListing[]
   /** Looks into every returner that is not ours, so that one that does not load is told of before a job needs it. */
   describeSite(): Promise<void>
+  /** Looks into every returner, ours too, and says what is known of each; `reason` when it cannot be used. */
+  describeAll(): Promise<{ name: string; summary: string; options: Description['options']; reason: string | null }[]>
   /** Finds new and changed files, and starts every site returner anew after its running call. Resolves when all were looked into. */
   refresh(): Promise<ReturnerListing[]>
   /** Loads and opens a returner as a destination would, sends nothing, closes it. */
@@ -113,6 +115,15 @@ export function createReturnerHost(settings: ReturnerHostSettings, deps: Returne
     for (const name of library.names()) if (!isBuiltIn(name)) await library.describe(name)
   }
 
+  async function describeAll(): Promise<{ name: string; summary: string; options: Description['options']; reason: string | null }[]> {
+    for (const name of library.names()) await library.describe(name)
+    return library.names().map((name) => {
+      const entry = library.get(name)
+      const reason = entry?.disabled === true ? 'it is disabled here' : (entry?.error ?? null)
+      return { name, summary: entry?.description?.summary ?? '', options: entry?.description?.options ?? [], reason }
+    })
+  }
+
   async function refresh(): Promise<ReturnerListing[]> {
     const changeable = new Set([...open].filter(({ spec }) => !isBuiltIn(spec.returner)))
     library.rescan()
@@ -128,6 +139,7 @@ export function createReturnerHost(settings: ReturnerHostSettings, deps: Returne
     },
     list: () => library.list(),
     describeSite,
+    describeAll,
     refresh,
     async test(name, request = {}) {
       const target = destinationRef(name, request)

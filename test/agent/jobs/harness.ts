@@ -171,6 +171,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
         newKeys: () => Promise.resolve(),
         siteFailures: (kind) => (kind === 'modules' ? registry.failures() : Promise.resolve([])),
         refreshGrains: () => Promise.resolve(),
+        returners: () => Promise.resolve([]),
         changeGrains: (decide) => Promise.resolve(decide(grains()).answer),
         refreshPillar: () => Promise.resolve(true),
         compilePillar: () => Promise.reject(new Error('no master is connected')),
