@@ -50,11 +50,19 @@ export const masterSchema = z.object({
     .refine((name) => /^[a-z0-9_]{1,64}$/.test(name), { error: 'is not the name of a returner: lower case, digits, underscores' })
     .prefault('sqlite3')
     .describe('The returner that keeps them (Salt: local_cache)'),
-  ext_job_cache: text().prefault('').describe('Returners of every job, on the minions'),
+  ext_job_cache: text().prefault('').describe('Returners of every job, on the minions; the master tells them of the job'),
 
   ...fileServerOptions(1_048_576),
   file_recv: flag().default(false).describe('Take files that minions push'),
   file_recv_max_size: count(1, 1_048_576).default(100).describe('Megabytes of one pushed file'),
+
+  event_return: textList().prefault([]).describe("Returners of the master's events"),
+  event_return_queue: count(0, 10_000).default(0).describe('Events that are sent together; 0 sends each at once'),
+  event_return_queue_max_seconds: seconds().prefault(0).describe('How long an event waits for others; 0 for no bound'),
+  event_return_whitelist: z.array(text(), { error: 'expected a list of globs' }).default([]).describe('Unless empty, only these tags'),
+  event_return_blacklist: z.array(text(), { error: 'expected a list of globs' }).default([]).describe('These tags not'),
+  presence_events: flag().default(false).describe('Tell on the event bus who is connected'),
+  loop_interval: seconds().prefault(60).describe('How often it is told'),
 
   pillar_roots: z
     .record(z.string(), z.array(path(), { error: 'expected a list of directories' }))

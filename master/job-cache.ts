@@ -2,13 +2,11 @@
  * The master's memory of jobs: what was published and what came back, in the returner that `master_job_cache` names,
  * through the same contract that minions' returners have.
  */
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '../agent/clock.ts'
 import type { Logger } from '../agent/log.ts'
-import type { ReturnItem, ReturnRecord, ReturnerDefinition, ReturnerHandle } from '../returners/contract.ts'
-import { checkOptions } from '../returners/lib/check-options.ts'
-import { builtInReturners } from '../returners/registry.ts'
+import type { ReturnItem, ReturnRecord, ReturnerHandle } from '../returners/contract.ts'
+import { MasterReturnerError, openMasterReturner } from './returner.ts'
 import type { MasterSettings } from './settings.ts'
 
 /** A job's answer, ready to be stored: the record and its JSON text. */
@@ -33,11 +31,6 @@ export interface JobCache {
   close(): Promise<void>
 }
 
-/** The job cache is configured so that it cannot be opened. */
-export class JobCacheError extends Error {
-  override name = 'JobCacheError'
-}
-
 const maxBatch = 256
 const storeTimeoutMs = 30_000
 /** Jobs whose returned ids are kept in memory; older ones are looked up again. */
@@ -49,7 +42,7 @@ type CacheHandle = ReturnerHandle & Required<Pick<ReturnerHandle, 'saveLoad' | '
 /**
  * Opens the configured returner and cleans it every hour of jobs older than `keep_jobs_seconds`.
  *
- * @throws JobCacheError when there is no such returner, its options are wrong or it cannot be read back.
+ * @throws MasterReturnerError when there is no such returner, its options are wrong or it cannot be read back.
  */
 export async function openJobCache(settings: MasterSettings, clock: Clock, log: Logger): Promise<JobCache> {
   const handle = await openReturner(settings, clock)
@@ -114,32 +107,13 @@ export async function openJobCache(settings: MasterSettings, clock: Clock, log: 
 
 async function openReturner(settings: MasterSettings, clock: Clock): Promise<CacheHandle> {
   const name = settings.master_job_cache
-  const load = Object.hasOwn(builtInReturners, name) ? builtInReturners[name] : undefined
-  if (!load) throw new JobCacheError(`master_job_cache: there is no returner ${name}`)
-  // Its own schema makes the options that its own `open` gets, whatever their type is.
-  const definition: ReturnerDefinition<unknown> = (await load()).default
   const stateDir = join(settings.cachedir, 'job_cache')
-  mkdirSync(stateDir, { recursive: true, mode: 0o700 })
-  const checked = checkOptions(definition.options, returnerOptions(name, settings.raw, stateDir))
-  if (!checked.ok) {
-    const issues = checked.issues.map((issue) => `${name}.${issue.option}: ${issue.message}`)
-    throw new JobCacheError(`master_job_cache: ${issues.join('; ')}`)
-  }
-  const handle = await definition.open(checked.options, { minionId: settings.id, destination: 'master_job_cache', stateDir, now: () => clock.now() })
+  // sqlite3 gets a file of its own when none is named.
+  const defaults = name === 'sqlite3' ? { database: join(stateDir, 'jobs.sqlite3') } : {}
+  const handle = await openMasterReturner(settings, { name, option: 'master_job_cache', stateDir, defaults }, clock)
   if (handle.saveLoad && handle.getLoad && handle.getJid && handle.getJids) return handle as CacheHandle
   await handle.close()
-  throw new JobCacheError(`master_job_cache: the returner ${name} cannot be read back, so it cannot be a job cache`)
-}
-
-/** The options as Salt's YAML spells them: `name: {option: …}` and `name.option: …`. sqlite3 gets a file of its own when none is named. */
-function returnerOptions(name: string, raw: Record<string, unknown>, stateDir: string): Record<string, unknown> {
-  const options: Record<string, unknown> = name === 'sqlite3' ? { database: join(stateDir, 'jobs.sqlite3') } : {}
-  const map = raw[name]
-  if (typeof map === 'object' && map !== null) Object.assign(options, map)
-  for (const [key, value] of Object.entries(raw)) {
-    if (key.startsWith(`${name}.`)) options[key.slice(name.length + 1)] = value
-  }
-  return options
+  throw new MasterReturnerError(`master_job_cache: the returner ${name} cannot be read back, so it cannot be a job cache`)
 }
 
 /** Stores what waits together in one call; when a call fails, its items are tried one by one so that each gets its own answer. */

@@ -4,6 +4,7 @@ import type { Value, ValueObject } from '../agent/wire/value.ts'
 import { toJsonValue } from '../agent/wire/json.ts'
 import type { EventBus } from './events.ts'
 import { type KnownMinion, type Matches, type Target, expectedMinions } from './expect.ts'
+import type { ExternalJobCache } from './external-job-cache.ts'
 import type { JobCache } from './job-cache.ts'
 
 export interface NewJob extends Target {
@@ -21,6 +22,7 @@ export interface JobPorts {
   log: Logger
   events: EventBus
   jobCache: JobCache
+  externalJobCache: Pick<ExternalJobCache, 'saveJob'>
   /** Accepted minions with what is known of them. */
   accepted(): KnownMinion[]
   matches: Matches
@@ -49,7 +51,9 @@ export function makeJobs(ports: JobPorts): Jobs {
       const load = wireLoad(jid, job)
       events.fire(jid, { minions })
       events.fire(`salt/job/${jid}/new`, { ...announcement(jid, job), minions, missing: [] })
-      await jobCache.saveJob(jid, toJsonValue({ cmd: 'publish', ...load }) as Record<string, unknown>, minions)
+      const record = toJsonValue({ cmd: 'publish', ...load }) as Record<string, unknown>
+      await ports.externalJobCache.saveJob(jid, record, minions)
+      await jobCache.saveJob(jid, record, minions)
       events.fire(`salt/job/${jid}/publish`, announcement(jid, job))
       ports.broadcast(load)
       log.info({ jid, fun: job.fun, user: job.user, minions: minions.length }, 'a job is published')

@@ -6,8 +6,10 @@ import { isTargeted } from '../agent/matchers/match.ts'
 import type { ValueObject } from '../agent/wire/value.ts'
 import { makeAuthenticator } from './auth.ts'
 import { makeCommands } from './commands.ts'
+import { openEventReturners, startEventReturn } from './event-return.ts'
 import { type EventBus, makeEventBus } from './events.ts'
 import type { Matches } from './expect.ts'
+import { openExternalJobCache } from './external-job-cache.ts'
 import { openJobCache } from './job-cache.ts'
 import { makeFileReceiver } from './fileserver/receive.ts'
 import { makeJobs } from './jobs.ts'
@@ -21,6 +23,7 @@ import { openMasterKey } from './master-key.ts'
 import { openMine } from './mine.ts'
 import { openMinionData } from './minion-data.ts'
 import { makePillarCompiler } from './pillar/compile.ts'
+import { startPresence } from './presence.ts'
 import { makePublisher } from './publisher.ts'
 import { makeRequestHandler } from './requests.ts'
 import { makePublishServer, makeRequestServer } from './server/ws.ts'
@@ -67,6 +70,16 @@ export function createMaster(settings: MasterSettings, { log, clock }: { log: Lo
     for (let next = releasers.pop(); next; next = releasers.pop()) await next()
   }
 
+  /** `event_return`, when it is set. */
+  async function returnEvents(): Promise<void> {
+    const returners = await openEventReturners(settings, clock)
+    if (returners.size === 0) return
+    releasers.push(async () => {
+      for (const returner of returners.values()) await returner.close()
+    })
+    releasers.push(startEventReturn(settings, { clock, log, events, returners }))
+  }
+
   async function open(): Promise<void> {
     const masterKey = openMasterKey(settings.pki_dir, settings.keysize)
     const keys = openKeyStore(settings.pki_dir)
@@ -76,6 +89,9 @@ export function createMaster(settings: MasterSettings, { log, clock }: { log: Lo
     const nextJid = makeJidSource(clock)
     const jobCache = await openJobCache(settings, clock, log)
     releasers.push(() => jobCache.close())
+    const externalJobCache = await openExternalJobCache(settings, clock, log)
+    releasers.push(() => externalJobCache.close())
+    await returnEvents()
 
     const publishServer = makePublishServer({ host: settings.interface, port: settings.publish_port, maxClients, maxBacklogBytes }, log)
     const authenticate = makeAuthenticator(
@@ -95,7 +111,7 @@ export function createMaster(settings: MasterSettings, { log, clock }: { log: Lo
     })
     const requestServer = makeRequestServer({ host: settings.interface, port: settings.ret_port, maxClients, maxPartialBytes }, handler, log)
     const jobs = makeJobs({
-      log, events, jobCache, matches,
+      log, events, jobCache, externalJobCache, matches,
       accepted,
       broadcast: (load: ValueObject) => publishServer.broadcast(publisher.seal(load)),
       masterId: settings.master_id,
@@ -118,6 +134,12 @@ export function createMaster(settings: MasterSettings, { log, clock }: { log: Lo
     ports.publish = await listenOn(publishServer, { option: 'publish_port', port: settings.publish_port, host: settings.interface })
     releasers.push(() => requestServer.close())
     ports.request = await listenOn(requestServer, { option: 'ret_port', port: settings.ret_port, host: settings.interface })
+
+    if (settings.presence_events) {
+      const connectedMinions = () => requestServer.connectedMinions()
+      const stopPresence = startPresence(settings.loop_interval * 1000, { clock, events, connectedMinions })
+      releasers.push(async () => stopPresence())
+    }
 
     /** A minion that is no longer accepted loses its session, and with `rotate_aes_key` the key of publications changes. */
     function applyKeyChange(change: KeyChange): string[] {

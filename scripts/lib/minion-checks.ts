@@ -123,6 +123,22 @@ export const MINION_CHECKS: MinionCheck[] = [
     },
   },
   {
+    name: 'pillar and mine go to the master and come back',
+    async run({ master }) {
+      expectSame(await salt(master, [ID, 'pillar.get', 'greeting']), 'grüß dich')
+      expectSame(await salt(master, [ID, 'pillar.items', 'pillar={own: 1}']), { greeting: 'grüß dich', own: 1 })
+      expectSame(await salt(master, ['-I', 'greeting:grüß*', 'test.ping']), true)
+      expectSame(await salt(master, [ID, 'mine.send', 'note', 'mine_function=test.echo', 'text=hello']), true)
+      expectSame(await salt(master, [ID, 'mine.get', '*', 'note']), { [ID]: 'hello' })
+      expectSame(await salt(master, [ID, 'mine.delete', 'note']), true)
+      expectSame(await salt(master, [ID, 'mine.get', '*', 'note']), {})
+    },
+  },
+  {
+    name: 'event.send is told to the master',
+    run: async ({ master }) => expectSame(await salt(master, [ID, 'event.send', 'interop/sent', 'n=1']), true),
+  },
+  {
     name: 'a missing function and wrong arguments have Salt\'s words',
     async run({ master }) {
       expectSame(await master.salt('salt', ['--out', 'json', '--static', ID, 'no.such']).catch(outputOf).then(valueOf), "'no.such' is not available.")

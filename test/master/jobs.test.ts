@@ -7,6 +7,8 @@ import { decode, encode } from '../../agent/wire/msgpack.ts'
 import { Float, get, type Value, type ValueObject } from '../../agent/wire/value.ts'
 import { askMaster } from '../../master/local-client.ts'
 import type { LocalReply, PublishRequest } from '../../master/local.ts'
+import { createFakeClock } from '../helpers/fake-clock.ts'
+import { until } from '../helpers/until.ts'
 import { logIn, makeIdentity, type Session } from './scripted-minion.ts'
 import { removeRoot, startMaster, type TestMaster } from './test-master.ts'
 
@@ -179,6 +181,38 @@ describe('the job cache', () => {
     expect(resultOf(shown)).toMatchObject({ load: { fun: 'test.ping', Minions: ['web1', 'web2'] }, returns: { web1: { return: 'in time', retcode: 0 }, web2: { return: 'late' } } })
     const [listed] = await collect(ask({ cmd: 'jobs' }))
     expect(resultOf(listed)).toMatchObject({ [jidOf(publication)]: { Function: 'test.ping', Target: '*', User: 'root' } })
+  })
+
+  test('ext_job_cache is told of the job when it is published, beside the own cache', async () => {
+    const file = join(running.root, 'external.sqlite3')
+    await restart({ ext_job_cache: 'sqlite3,pgjsonb', 'sqlite3.database': file, master_job_cache: 'sqlite3' })
+    await collect(ask(publishRequest({ wait: false })))
+    const publication = await first.nextPublication()
+    expect(publication['ret']).toBe('sqlite3,pgjsonb')
+
+    const database = new Database(file, { readonly: true })
+    const loads = database.prepare('SELECT jid, load FROM jids').all() as { jid: string; load: string }[]
+    database.close()
+    expect(loads.map(({ jid }) => jid)).toEqual([jidOf(publication)])
+    expect(JSON.parse(loads[0]?.load ?? '')).toMatchObject({ fun: 'test.ping', Minions: ['web1', 'web2'] })
+  })
+
+  test('is cleaned of jobs older than keep_jobs_seconds', async () => {
+    const clock = createFakeClock({ now: Date.now() })
+    const aged = await startMaster({ auto_accept: true, keep_jobs_seconds: 7200 }, { clock })
+    const listed = async () => Object.keys(resultOf((await collect(askMaster(aged.socketPath, { cmd: 'jobs' })))[0]) as object)
+    const minion = await logIn(web1, aged.master.ports, aged.masterPub)
+    await collect(askMaster(aged.socketPath, publishRequest({ wait: false })))
+    expect(await listed()).toHaveLength(1)
+
+    await clock.advance(3_600_000)
+    expect(await listed()).toHaveLength(1)
+    await clock.advance(2 * 3_600_000)
+    await until(async () => (await listed()).length === 0, 'the old job is gone')
+
+    minion.close()
+    await aged.stop()
+    removeRoot(aged.root)
   })
 
   test('stores what comes twice once', async () => {

@@ -1,0 +1,54 @@
+/** Returners in the master's own process, through the contract that the minions' have: for its job caches and its events. */
+import { mkdirSync } from 'node:fs'
+import type { Clock } from '../agent/clock.ts'
+import type { ReturnerDefinition, ReturnerHandle } from '../returners/contract.ts'
+import { checkOptions } from '../returners/lib/check-options.ts'
+import { builtInReturners } from '../returners/registry.ts'
+import type { MasterSettings } from './settings.ts'
+
+/** A returner is configured so that it cannot be opened. */
+export class MasterReturnerError extends Error {
+  override name = 'MasterReturnerError'
+}
+
+/** Which returner, and what for. */
+export interface MasterReturner {
+  name: string
+  /** The option that names it: `master_job_cache`, `ext_job_cache` or `event_return`. */
+  option: string
+  /** Where it may write. */
+  stateDir: string
+  /** Options that count when none are configured. */
+  defaults?: Record<string, unknown>
+}
+
+/**
+ * Opens one of the returners that come with Brine.
+ *
+ * @throws MasterReturnerError when there is no such one, or its options are wrong; whatever its own `open` throws
+ */
+export async function openMasterReturner(settings: Pick<MasterSettings, 'id' | 'raw'>, returner: MasterReturner, clock: Clock): Promise<ReturnerHandle> {
+  const { name, option, stateDir } = returner
+  const load = Object.hasOwn(builtInReturners, name) ? builtInReturners[name] : undefined
+  if (!load) throw new MasterReturnerError(`${option}: there is no returner ${name}`)
+  // Its own schema makes the options that its own `open` gets, whatever their type is.
+  const definition: ReturnerDefinition<unknown> = (await load()).default
+  mkdirSync(stateDir, { recursive: true, mode: 0o700 })
+  const checked = checkOptions(definition.options, { ...returner.defaults, ...configuredOptions(name, settings.raw) })
+  if (!checked.ok) {
+    const issues = checked.issues.map((issue) => `${name}.${issue.option}: ${issue.message}`)
+    throw new MasterReturnerError(`${option}: ${issues.join('; ')}`)
+  }
+  return definition.open(checked.options, { minionId: settings.id, destination: option, stateDir, now: () => clock.now() })
+}
+
+/** The options as Salt's YAML spells them: `name: {option: …}` and `name.option: …`. */
+function configuredOptions(name: string, raw: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const options: Record<string, unknown> = {}
+  const map = raw[name]
+  if (typeof map === 'object' && map !== null) Object.assign(options, map)
+  for (const [key, value] of Object.entries(raw)) {
+    if (key.startsWith(`${name}.`)) options[key.slice(name.length + 1)] = value
+  }
+  return options
+}
