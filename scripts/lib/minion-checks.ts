@@ -126,7 +126,7 @@ export const MINION_CHECKS: MinionCheck[] = [
     name: 'pillar and mine go to the master and come back',
     async run({ master }) {
       expectSame(await salt(master, [ID, 'pillar.get', 'greeting']), 'grüß dich')
-      expectSame(await salt(master, [ID, 'pillar.items', 'pillar={own: 1}']), { greeting: 'grüß dich', own: 1 })
+      expectSame(await salt(master, [ID, 'pillar.items', 'pillar={own: 1}']), { own: 1, greeting: 'grüß dich' })
       expectSame(await salt(master, ['-I', 'greeting:grüß*', 'test.ping']), true)
       expectSame(await salt(master, [ID, 'mine.send', 'note', 'mine_function=test.echo', 'text=hello']), true)
       expectSame(await salt(master, [ID, 'mine.get', '*', 'note']), { [ID]: 'hello' })
