@@ -8,6 +8,7 @@ import { takeLock, type StoreLock } from './lock.ts'
 import { StoreUnavailableError, type Gap } from './port.ts'
 import { openSession, type Memory, type Session } from './session.ts'
 import type { OutboxLimits, StorePaths } from './settings.ts'
+import { areThere, lookAtFiles, writeAnew, type StoreFiles } from './taken-away.ts'
 
 /**
  * The store's connection and whether it can be used.
@@ -18,16 +19,18 @@ import type { OutboxLimits, StorePaths } from './settings.ts'
  * After any error of the disk or of SQLite itself the connection is thrown away: nothing is assumed written. A probe
  * opens it again, checks every page, copies the WAL into the database with its own fsync (an fsync that failed once may
  * claim success the next time, so no later commit may rest on that WAL) and commits. A damaged file is set aside at
- * once and a fresh one takes its place.
+ * once and a fresh one takes its place; one whose files are gone from the directory is written anew before the next change.
  */
 export type Mode =
-  | { kind: 'writable'; session: Session }
+  | { kind: 'writable'; session: Session; files: StoreFiles }
   | { kind: 'failing'; reason: string; attempts: number; cancel: () => void }
   | { kind: 'closed' }
 
 export interface Connection {
   /** The open session. Throws `StoreUnavailableError` when there is none. */
   session: () => Session
+  /** The same for a change: what it commits can be found again by another process. */
+  sessionForChange: () => Session
   /** Takes the connection out of use because of this error; gives what the caller of the failed operation gets. */
   fault: (error: unknown) => Error
   /** Why the store cannot be written; null when it can. */
@@ -66,10 +69,28 @@ export function connect(settings: ConnectionSettings): Connection {
     mode = next
   }
 
-  function open(how: OpenHow): Session {
+  function open(how: OpenHow): Mode {
     prepareDirectory(paths.directory)
     lock ??= takeLock(paths.directory)
-    return openOrReplace(settings, how)
+    const session = openOrReplace(settings, how)
+    return { kind: 'writable', session, files: lookAtFiles(paths) }
+  }
+
+  /** Brings back files that were taken away: the connection has all that was in them. */
+  function restore({ session, files }: Mode & { kind: 'writable' }): void {
+    log.error({ path: paths.database }, 'the files of the outbox were removed or replaced: they are written anew')
+    prepareDirectory(paths.directory)
+    if (lookAtFiles(paths).lock !== files.lock) {
+      lock?.release()
+      lock = undefined
+      lock = takeLock(paths.directory)
+    }
+    try {
+      writeAnew(session.database, paths, files, clock.now())
+    } catch (error) {
+      throw new DamagedStoreError(`its files were removed, and cannot be written anew: ${reasonOf(error)}`, { cause: error })
+    }
+    setMode(open({ verify: false }))
   }
 
   function fail(error: unknown, attempts: number): void {
@@ -83,7 +104,7 @@ export function connect(settings: ConnectionSettings): Connection {
     if (mode.kind !== 'failing') return
     const { attempts } = mode
     try {
-      setMode({ kind: 'writable', session: open({ verify: true }) })
+      setMode(open({ verify: true }))
     } catch (error) {
       return fail(error, attempts + 1)
     }
@@ -95,7 +116,7 @@ export function connect(settings: ConnectionSettings): Connection {
   function replace(ledgers: Ledger[]): boolean {
     if (!settings.replaceDamaged) return false
     try {
-      setMode({ kind: 'writable', session: open({ verify: true, damaged: ledgers }) })
+      setMode(open({ verify: true, damaged: ledgers }))
       return true
     } catch (error) {
       fail(error, 0)
@@ -121,7 +142,7 @@ export function connect(settings: ConnectionSettings): Connection {
   }
 
   try {
-    setMode({ kind: 'writable', session: open({ verify: false }) })
+    setMode(open({ verify: false }))
   } catch (error) {
     if (faultOf(error) !== 'unavailable') {
       lock?.release()
@@ -130,14 +151,20 @@ export function connect(settings: ConnectionSettings): Connection {
     fail(error, 0)
   }
 
+  function usable(): Session {
+    switch (mode.kind) {
+      case 'writable': return mode.session
+      case 'failing': throw new StoreUnavailableError(mode.reason)
+      case 'closed': throw new StoreUnavailableError('it is closed')
+      default: return mode satisfies never
+    }
+  }
+
   return {
-    session() {
-      switch (mode.kind) {
-        case 'writable': return mode.session
-        case 'failing': throw new StoreUnavailableError(mode.reason)
-        case 'closed': throw new StoreUnavailableError('it is closed')
-        default: return mode satisfies never
-      }
+    session: usable,
+    sessionForChange() {
+      if (mode.kind === 'writable' && !areThere(mode.files, lookAtFiles(paths))) restore(mode)
+      return usable()
     },
     fault,
     unavailable: () => (mode.kind === 'writable' ? null : mode.kind === 'failing' ? mode.reason : 'it is closed'),

@@ -53,7 +53,7 @@ function open(settings: OutboxSettings, parts: OutboxParts): Outbox {
     onGaps: listeners.tellGaps,
   })
   const commits = createCommits({
-    session: connection.session,
+    session: connection.sessionForChange,
     fault: connection.fault,
     committed(gaps) {
       listeners.tellGaps(gaps)
