@@ -1,6 +1,7 @@
 /** The command line as a parser: the chosen command whole, of the others only what `--help` lists. */
 import yargs, { type Argv, type CommandModule } from 'yargs'
 import { CliError, EXIT } from '../agent/cli/exit-codes.ts'
+import { takeLast } from '../agent/cli/take-last.ts'
 import { inWords, unknownOption } from '../agent/cli/unknown-option.ts'
 import { COMMANDS } from './commands.mts'
 
@@ -22,6 +23,7 @@ export async function createProgram({ args, chosen, version, width }: ProgramSet
     .detectLocale(false)
     .usage('$0 <command>\n\nA Salt minion whose returns always arrive.')
     .strict()
+    .middleware((given): void => takeLast(given, optionsOf(program).array ?? []), true)
     .demandCommand(1, 'Name a command.')
     .help()
     .alias('help', 'h')
@@ -33,8 +35,8 @@ export async function createProgram({ args, chosen, version, width }: ProgramSet
     .exitProcess(false)
     .fail((message, error: unknown) => {
       // What a command's own check says comes as a text.
-      if (error instanceof Error) throw error
-      const known = knownOptions(program)
+      if (error instanceof Error && error.name !== 'YError') throw error
+      const known = Object.keys(optionsOf(program).key ?? {})
       const unknown = message.startsWith('Not enough') ? unknownOption(args, known) : undefined
       const what = inWords(unknown === undefined ? message : `Unknown argument: ${unknown}`, { args, options: known, commands: knownCommands(program) })
       throw new CliError(`${what}\nTry: brine ${chosen === undefined ? '' : `${chosen} `}--help`, EXIT.usage)
@@ -46,10 +48,10 @@ export async function createProgram({ args, chosen, version, width }: ProgramSet
   return program
 }
 
-/** Every name and alias of an option that the parser knows by now; its types do not tell of it. */
-function knownOptions(program: Argv): string[] {
-  const { getOptions } = program as { getOptions?: () => { key?: object } }
-  return Object.keys(getOptions?.call(program).key ?? {})
+/** What the parser knows of options by now, names and aliases; its types do not tell of it. */
+function optionsOf(program: Argv): { key?: object; array?: string[] } {
+  const { getOptions } = program as { getOptions?: () => { key?: object; array?: string[] } }
+  return getOptions?.call(program) ?? {}
 }
 
 /** The commands that may stand where the parser is now: those of `brine`, or those of the chosen one. */

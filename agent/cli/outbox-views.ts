@@ -24,7 +24,8 @@ export function renderStatus(status: StatusView, now: number): string[] {
   if (status.unfinishedJobs > 0) lines.push(`unfinished ${status.unfinishedJobs} jobs`)
   if (status.unavailable !== null) lines.push(`CANNOT BE WRITTEN: ${printable(status.unavailable)}`)
   lines.push('', ...renderBooks(status.destinations, now))
-  for (const books of status.destinations) if (books.lastError !== null) lines.push(...wrapError(books.name, books.lastError))
+  // Where nothing waits and nothing is dead, the error is over.
+  for (const books of status.destinations) if (books.lastError !== null && books.queued + books.dead > 0) lines.push(...wrapError(books.name, books.lastError))
   if (status.gaps.length > 0) lines.push('', ...renderGaps(status, now))
   return lines
 }
@@ -80,7 +81,7 @@ export function renderShown(found: ShownView[], now: number): string[] {
     const deliveries = item.deliveries.map((row) => {
       const due = row.dueAt === null || row.dueAt <= now ? 'due now' : `due in ${formatDuration(row.dueAt - now)}`
       const state = row.state === 'dead' ? `dead for ${age(row.deadAt, now)}` : due
-      return `  ${printable(row.destination)}: ${state}, ${row.attempts} tries${row.lastError === null ? '' : `, ${printable(row.lastError)}`}`
+      return `  ${printable(row.destination)}: ${state}, ${row.attempts} ${row.attempts === 1 ? 'try' : 'tries'}${row.lastError === null ? '' : `, ${printable(row.lastError)}`}`
     })
     return [...head, ...deliveries, ...JSON.stringify(item.return, null, 2).split('\n'), '']
   })

@@ -141,7 +141,8 @@ function filterOf(args: ArgumentsCamelCase<FilterArguments>): Record<string, unk
 function momentOf(text: string | undefined, option: string): number | undefined {
   if (text === undefined) return undefined
   const ago = parseDuration(text, 's')
-  const moment = ago === undefined ? Date.parse(text) : Date.now() - ago
+  // Date.parse alone takes nearly anything: `-5` is a day in May 2001.
+  const moment = ago === undefined ? (/^\d{4}-\d\d/.test(text) ? Date.parse(text) : Number.NaN) : Date.now() - ago
   if (Number.isNaN(moment)) throw new CliError(`${option}: write an age such as 2h, or a date such as 2026-01-31T12:00`, EXIT.usage)
   return moment
 }

@@ -36,7 +36,12 @@ export function renderStatus(status: AgentStatus, now: number): string[] {
     { title: 'QUEUED', align: 'right', value: (row) => String(row.queued) },
     { title: 'DEAD', align: 'right', value: (row) => String(row.dead) },
     { title: 'NEXT', align: 'right', value: (row) => (row.nextAttemptAt === null ? '-' : formatDuration(Math.max(0, row.nextAttemptAt - now))) },
-    { title: 'ERROR', value: (row) => row.lastError ?? '', shrinks: true },
+    { title: 'ERROR', value: (row) => (isOver(row) ? '' : (row.lastError ?? '')), shrinks: true },
   ])
   return [...lines, '', ...(status.masters.length === 0 ? ['runs without a master'] : masters), '', ...(status.lanes.length === 0 ? ['no destination yet'] : lanes)]
+}
+
+/** Nothing waits and nothing failed for good: an error of the past would look like one of now. */
+function isOver({ state, queued, dead }: AgentStatus['lanes'][number]): boolean {
+  return state === 'healthy' && queued === 0 && dead === 0
 }

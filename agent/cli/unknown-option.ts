@@ -36,10 +36,15 @@ export function inWords(message: string, { args, options, commands }: KnownWords
     const choices = [...(choice['choices'] ?? '').matchAll(/"([^"]*)"/g)].map(([, one]) => one ?? '')
     return `${choice['name']}: ${JSON.stringify(choice['given'])} is none of ${choices.join(', ')}${meant(suggestName(choice['given'] ?? '', choices))}`
   }
+  if (args[0] === 'cmd' && message.startsWith('Not enough non-option')) return 'Name a target and a function: brine cmd TARGET FUNCTION'
   const given = /^Unknown arguments?: (?<names>.*)$/s.exec(message)?.groups?.['names']
-  const name = nameOf(given?.split(', ')[0] ?? '')
   if (given === undefined) return message
-  const asOption = args.find((word) => word.startsWith('-') && [name, `no-${name}`].includes(nameOf(word)))
+  const names = given.split(', ')
+  // A command that is none hides the options that it would have: it comes first.
+  const word = commands.length === 0 ? undefined : names.find((one) => args.includes(one))
+  if (word !== undefined) return `Unknown command: ${word}${meant(suggestName(word, commands))}`
+  const name = nameOf(names[0] ?? '')
+  const asOption = args.find((one) => one.startsWith('-') && [name, `no-${name}`].includes(nameOf(one)))
   if (asOption === undefined) return commands.length === 0 ? message : `Unknown command: ${given}${meant(suggestName(name, commands))}`
   const near = suggestName(name, options.filter((each) => each.length > 1))
   return `Unknown option: ${asOption.replace(/=.*$/s, '')}${meant(near === undefined ? undefined : `--${near}`)}`

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type ControlServer, createControlServer } from '../../../agent/control/server.ts'
+import type { AgentStatus } from '../../../agent/control/status.ts'
+import { renderStatus } from '../../../agent/cli/status.ts'
 import { silentLogger } from '../../../agent/log.ts'
 import { runBrine } from '../../helpers/brine.ts'
 
@@ -39,6 +41,9 @@ describe('the command line', () => {
     [['outbox', 'lst'], /Unknown command: lst; did you mean list\?/],
     [['outbox', 'list', '--stat', 'dead'], /Unknown option: --stat; did you mean --state\?/],
     [['key', 'lst'], /action: "lst" is none of list, .*; did you mean list\?/],
+    [['outbox', '-c', 'x', 'foo'], /Unknown command: foo\nTry: brine outbox --help/],
+    [['config', 'check', '-c'], /Not enough arguments following: c\nTry: brine config --help/],
+    [['cmd', '*'], /Name a target and a function: brine cmd TARGET FUNCTION\nTry: brine cmd --help/],
     [['outbox', 'purge'], /say which to purge, or --all/],
     [['outbox', 'list', '--limit', 'x'], /--limit: write a whole number/],
     [['outbox', 'list', '--limit', '0'], /--limit: write a whole number/],
@@ -46,12 +51,20 @@ describe('the command line', () => {
     [['jobs', 'show'], /Which job\? brine jobs show JID\nTry: brine jobs --help/],
     [['cmd', '--json', '*', 'test.ping'], /^brine: Unknown option: --json\n/],
     [['outbox', 'list', '--before', 'yesterday-ish'], /--before: write an age/],
+    [['outbox', 'list', '--before', '-5'], /--before: write an age/],
+    [['outbox', 'list', '--after', '2'.repeat(20)], /--after: write an age/],
   ])('%j is a usage error', async (args, message) => {
     const run = await runBrine(args)
 
     expect(run.stderr).toMatch(message)
     expect(run.stderr).not.toMatch(/\n\s+at /)
     expect(run.code).toBe(64)
+  })
+
+  test('of an option that is given twice the last one counts', async () => {
+    const run = await runBrine(['config', 'check', '-c', '/nowhere', '--config-dir', root])
+
+    expect(run.stdout).toContain(`${root}:1:1: warning: holds neither`)
   })
 
   test('an option with a value may stand before the command', async () => {
@@ -168,6 +181,18 @@ describe('brine status', () => {
     const run = await runBrine(['status', '--root-dir', root])
 
     expect(run).toMatchObject({ code: 69, stderr: `brine: no agent answers on ${root}/run/brine/minion/control.sock: start one with brine minion, or name its configuration with -c\n` })
+  })
+
+  test('shows no error that is over', async () => {
+    const lane = { accepted: 1, delivered: 0, inFlight: 0, nextAttemptAt: null, lastError: 'connection refused', queued: 0, dead: 0 }
+    const status: AgentStatus = {
+      id: 'web1', version: '1.2.3', pid: 42, uptimeMs: 1, masters: [], jobs: { running: 0, waiting: 0, unfinished: 0 }, storeUnavailable: null,
+      lanes: [{ ...lane, destination: 'well', state: 'healthy' }, { ...lane, destination: 'away', state: 'down' }, { ...lane, destination: 'full', state: 'healthy', dead: 1 }],
+    }
+
+    const shown = renderStatus(status, 0).filter((line) => line.includes('refused'))
+
+    expect(shown.map((line) => line.split(' ')[0])).toEqual(['away', 'full'])
   })
 
   test('shows what the agent tells, in at most 80 columns and without control characters', async () => {

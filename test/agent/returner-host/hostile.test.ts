@@ -58,7 +58,7 @@ describe('contained', () => {
   })
 
   test('a full heap', async () => {
-    await withLimits({ memoryLimitBytes: 96 * 1024 * 1024 }, async (other) => {
+    await withLimits({ memoryLimitBytes: 160 * 1024 * 1024 }, async (other) => {
       expect(await failureOf('eats_heap', { from: other })).toEqual({ kind: 'retry', error: expect.stringMatching(/of memory/) })
     })
   })

@@ -105,6 +105,7 @@ describe('brine cmd', () => {
   test('passes typed arguments, also negative ones and those behind --', async () => {
     expect((await brine('cmd', 'web1', 'test.echo', '{a: [1.0, yes]}', '--out', 'raw')).out).toBe("{'web1': {'a': [1.0, True]}}\n")
     expect((await brine('cmd', 'web1', 'test.echo', '-3', '--out=txt')).out).toBe('web1: -3\n')
+    expect((await brine('cmd', 'web1', 'test.echo', 'first', 'second', '--out', 'json', '--out', 'txt')).out).toBe('web1: first\n')
     expect((await brine('cmd', '--out', 'txt', 'web1', 'test.echo', '--', '--force')).out).toBe('web1: --force\n')
   })
 
