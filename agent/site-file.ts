@@ -10,7 +10,7 @@ function permissionFault(path: string): string | undefined {
   try {
     const stat = statSync(path)
     const sticky = (stat.mode & 0o1000) !== 0 && stat.isDirectory()
-    return (stat.mode & 0o002) !== 0 && !sticky ? `${path} is writable by everybody; it is not loaded` : undefined
+    return (stat.mode & 0o002) !== 0 && !sticky ? `${path} is writable by everybody` : undefined
   } catch (error) {
     return error instanceof Error ? error.message : String(error)
   }

@@ -1,4 +1,5 @@
 /** Where options come from, lowest first: the main file, the included files, the environment, flags. */
+import { isUtf8 } from 'node:buffer'
 import { readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { hasWildcard, matchingFiles } from './include.ts'
@@ -152,7 +153,12 @@ function readFileLayer(file: string, problems: Problem[], optional: boolean): Fi
       problems.push(fileProblem(file, `is larger than ${MAX_FILE_BYTES} bytes`, 'is this the right file?'))
       return undefined
     }
-    content = readFileSync(file, 'utf8')
+    const bytes = readFileSync(file)
+    if (!isUtf8(bytes)) {
+      problems.push(fileProblem(file, 'is not UTF-8', 'save it as UTF-8'))
+      return undefined
+    }
+    content = bytes.toString('utf8')
   } catch (error) {
     if (!(optional && isMissing(error))) problems.push(fileProblem(file, `cannot be read: ${errorCode(error)}`, 'check that it exists and may be read'))
     return undefined

@@ -80,6 +80,17 @@ function unwrap(schema: unknown): unknown {
   return at
 }
 
+/** What the library calls otherwise than YAML's readers do. */
+const NAMES: Readonly<Record<string, string>> = {
+  array: 'a list',
+  tuple: 'a list',
+  object: 'a map',
+  record: 'a map',
+  string: 'a text',
+  number: 'a number',
+  boolean: 'True or False',
+}
+
 /** What is wrong with a value. Only plain values under harmless names are quoted. */
 function wordsOf(issue: z.core.$ZodIssue, value: unknown, path: string[]): { what: string } {
   const shown = quotable(value, path) ? `${JSON.stringify(value)} ` : ''
@@ -89,11 +100,8 @@ function wordsOf(issue: z.core.$ZodIssue, value: unknown, path: string[]): { wha
   if (issue.code === 'invalid_union') return { what: `${issue.message}${got}` }
   if (issue.code !== 'invalid_type') return { what: `${shown}${issue.message}` }
   // The library's own words begin so; where an option has words of its own they are better.
-  return { what: issue.message.startsWith('Invalid input') ? `expected ${EXPECTED[issue.expected] ?? issue.expected}${got}` : `${issue.message}${got}` }
+  return { what: issue.message.startsWith('Invalid input') ? `expected ${NAMES[issue.expected] ?? issue.expected}${got}` : `${issue.message}${got}` }
 }
-
-/** The library's names of kinds as people call them. */
-const EXPECTED: Readonly<Record<string, string>> = { array: 'a list', object: 'a map', record: 'a map', string: 'a text', number: 'a number', boolean: 'True or False' }
 
 function quotable(value: unknown, path: string[]): boolean {
   if (path.some(isSecretName)) return false

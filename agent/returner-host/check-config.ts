@@ -1,8 +1,11 @@
 /** What `brine config check` and the start of the minion tell about the returners of a configuration. */
+import { existsSync } from 'node:fs'
 import type { LoadedConfig } from '../../config/load.ts'
-import { type Problem, suggestName } from '../../config/problems.ts'
+import { isPlainMap } from '../../config/plain-map.ts'
+import { type Problem, type Source as Place, suggestName } from '../../config/problems.ts'
 import { type FoundOption, lookupReturnerOptions } from '../../config/returner-options.ts'
 import type { ReturnerDefinition } from '../../returners/contract.ts'
+import { builtInReturners } from '../../returners/registry.ts'
 import { checkOptions, type OptionIssue } from '../../returners/lib/check-options.ts'
 import { type OptionRow, optionTable } from '../../returners/lib/option-table.ts'
 import { configuredBuiltIns } from './configured.ts'
@@ -26,7 +29,11 @@ export async function checkReturners(loaded: LoadedConfig, environment: Environm
   const { config, raw } = loaded
   const sources = findSources({ directories: config.returner_dirs, packages: config.returner_host.packages, packageBase: config.conf_dir })
   const named = namedReturners(loaded)
-  const problems = named.flatMap((one) => nameProblems(one, sources, loaded))
+  const problems = [
+    ...missingDirectories(loaded),
+    ...named.flatMap((one) => nameProblems(one, sources, loaded)),
+    ...Object.keys(builtInReturners).flatMap((name) => mapProblems(name, sources, loaded)),
+  ]
   for (const { definition, profiles } of await configuredBuiltIns(raw, named.map(({ name }) => name))) {
     // A site's file of the same name takes its place, and its options.
     if (sources.get(definition.name)?.load.kind !== 'built-in') continue
@@ -34,6 +41,24 @@ export async function checkReturners(loaded: LoadedConfig, environment: Environm
     for (const profile of profiles) problems.push(...profileProblems({ loaded, environment, definition, profile, use, alone: profiles.size === 1 }))
   }
   return problems
+}
+
+/** A directory that somebody named and that is not there: most often `root_dir` was put before it, or it is misspelt. */
+function missingDirectories({ config, sources }: LoadedConfig): Problem[] {
+  const source = sources.of(['returner_dirs'])
+  if (source.kind === 'default') return []
+  const advice = config.root_dir === '/' ? {} : { advice: `root_dir (${config.root_dir}) is put before every path that does not lie under it` }
+  return config.returner_dirs
+    .filter((directory) => !existsSync(directory))
+    .map((directory) => ({ severity: 'warning', source, option: 'returner_dirs', what: `${directory} does not exist`, ...advice }))
+}
+
+/** `http: https://…`: read as nothing at all. */
+function mapProblems(name: string, sources: ReadonlyMap<string, Source>, { raw, sources: places }: LoadedConfig): Problem[] {
+  const value = raw[name]
+  if (value === undefined || value === null || isPlainMap(value) || sources.get(name)?.load.kind !== 'built-in') return []
+  const what = `is not a map, so the returner ${name} reads nothing of it`
+  return [{ severity: 'warning', source: places.of([name]), option: name, what, advice: `write ${name}: {option: …}` }]
 }
 
 interface NamedReturner {
@@ -59,7 +84,8 @@ function nameProblems({ name, path }: NamedReturner, sources: ReadonlyMap<string
   if (found !== undefined) return []
   const near = suggestName(name, sources.keys())
   const advice = near === undefined ? `there are ${[...sources.keys()].toSorted().join(', ')}` : `did you mean ${near}?`
-  return [{ ...common, what: `there is no returner "${name}", neither built in nor in returner_dirs nor in returner_host.packages`, advice }]
+  const places = ['returner_host.packages', ...loaded.config.returner_dirs].toReversed().join(' nor in ')
+  return [{ ...common, what: `there is no returner "${name}", neither built in nor in ${places}`, advice }]
 }
 
 interface ProfileCheck {
@@ -116,6 +142,12 @@ function missingOptions({ loaded, definition, profile, use, alone }: ProfileChec
   }))
 }
 
+/** Where the value stands or, for one that is missing, what should hold it. */
+function nearestPlace({ sources }: LoadedConfig, path: readonly string[]): Place {
+  const found = path.map((_, index) => sources.of(path.slice(0, path.length - index)))
+  return found.find(({ kind }) => kind !== 'default') ?? { kind: 'default' }
+}
+
 function valueProblems(
   { loaded, environment, definition }: ProfileCheck,
   found: ReadonlyMap<string, FoundOption>,
@@ -126,7 +158,7 @@ function valueProblems(
     const [name = '', ...rest] = option.split('.')
     const at = found.get(name)
     const path = at === undefined ? [definition.name] : [...at.path, ...rest]
-    problems.push({ at, problem: { severity, source: loaded.sources.of(path), option: [at?.from ?? definition.name, ...rest].join('.'), what: message } })
+    problems.push({ at, problem: { severity, source: nearestPlace(loaded, path), option: [at?.from ?? definition.name, ...rest].join('.'), what: message } })
   }
   const options: Record<string, unknown> = {}
   for (const row of rows) {

@@ -21,11 +21,23 @@ function issuesOf(issue: z.core.$ZodIssue): OptionIssue[] {
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => ({ option: [...path, key].join('.'), message: 'there is no such option' }))
   }
+  if (issue.code === 'too_small' && issue.origin === 'number') {
+    return [{ option: path.join('.'), message: `must be ${issue.inclusive === true ? 'at least' : 'more than'} ${issue.minimum}` }]
+  }
   const missing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined')
   const expected = issue.code === 'invalid_type' ? `expected ${inWords(issue.expected)}` : issue.message
   return [{ option: path.join('.'), message: missing ? `missing: ${expected}` : expected }]
 }
 
 function inWords(type: string): string {
-  return type === 'string' ? 'text' : type === 'boolean' ? 'true or false' : type === 'array' ? 'a list' : type === 'object' || type === 'record' ? 'a map' : `a ${type}`
+  return NAMES[type] ?? `a ${type}`
+}
+
+const NAMES: Readonly<Record<string, string>> = {
+  string: 'text',
+  boolean: 'true or false',
+  array: 'a list',
+  tuple: 'a list',
+  object: 'a map',
+  record: 'a map',
 }

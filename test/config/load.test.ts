@@ -221,6 +221,12 @@ describe('problems', () => {
     expect(await problemsOf({ environment: { BRINE_JOB: 'a/1/1', BRINE_KEY: 'k', BRINE_JID: '1', BRINE_MINION_ID: 'm' } })).toEqual([])
   })
 
+  test('a file that is not UTF-8 is told, not read with other letters', async () => {
+    writeFileSync(join(directory, 'minion'), Buffer.from('id: caf\xe9\n', 'latin1'))
+
+    expect(await problemsOf()).toEqual(['minion:1:1: error: is not UTF-8; save it as UTF-8'])
+  })
+
   test('a file that is too large is not read', async () => {
     write({ minion: `id: x\n#${'x'.repeat(1024 * 1024)}\n` })
 

@@ -29,7 +29,27 @@ async function problems(text: string, environment: Record<string, string> = {}):
   return found.map((problem) => formatProblem(problem).replace(join(root, 'minion:'), ''))
 }
 
+test('a directory of returners that is not there is told, with the one that was looked for', async () => {
+  writeFileSync(join(root, 'minion'), `id: m1\nroot_dir: ${root}/moved\nreturner_dirs: [/srv/returners]\nreturn: cmdb\n`)
+  const found = await checkReturners(await loadConfig({ directory: root, environment: {} }), {})
+
+  expect(found.map((problem) => formatProblem(problem).replaceAll(root, 'R'))).toEqual([
+    'R/minion:3:16: warning: returner_dirs: R/moved/srv/returners does not exist; root_dir (R/moved) is put before every path that does not lie under it',
+    expect.stringContaining('there is no returner "cmdb", neither built in nor in R/moved/srv/returners nor in'),
+  ])
+})
+
 describe('the options of built-in returners', () => {
+  test.each([
+    ['http: https://example.org\n', '3:7: warning: http: is not a map, so the returner http reads nothing of it; write http: {option: …}'],
+    ['sqlite3: [/x]\n', '3:10: warning: sqlite3: is not a map, so the returner sqlite3 reads nothing of it; write sqlite3: {option: …}'],
+    ['exec: {command: /bin/true}\n', '3:17: error: exec.command: expected a list'],
+    ['exec: {command: []}\n', '3:17: error: exec.command.0: missing: expected text'],
+    ['http: {url: "http://x", timeout: -1}\n', '3:34: error: http.timeout: must be more than 0'],
+  ])('%j is told in words of YAML and with its place', async (text, problem) => {
+    expect(await problems(text)).toEqual([problem])
+  })
+
   test('that fit are no problem, in whatever form', async () => {
     expect(
       await problems('ext_job_cache: http, sqlite3\nhttp: {url: "http://x", headers: {a: b}}\nreturner.sqlite3.database: /x\nexec:\n  command: [/bin/true]\n'),
@@ -85,7 +105,7 @@ describe('names in ext_job_cache and return', () => {
   test('that no returner has are errors, split at commas and trimmed', async () => {
     expect(await problems('return: local , exek\next_job_cache: [local, " pgjsonb "]\n')).toEqual([
       expect.stringMatching(/^4:24: error: ext_job_cache: there is no returner "pgjsonb", .*; there are exec, http, local, rawfile_json, sqlite3$/),
-      expect.stringMatching(/^3:9: error: return: there is no returner "exek", neither built in nor in returner_dirs nor in returner_host\.packages; did you mean exec\?$/),
+      expect.stringMatching(/^3:9: error: return: there is no returner "exek", neither built in nor in \S+\/returners nor in returner_host\.packages; did you mean exec\?$/),
     ])
   })
 
