@@ -9,7 +9,7 @@ export function fileServerOptions(bufferBytes: number) {
       .record(text(), z.union([path().transform((one) => [one]), z.array(path())], { error: 'expected a list of absolute paths' }), {
         error: 'expected a map of environments, each with a list of directories',
       })
-      .default({ base: ['/srv/salt'] })
+      .prefault({ base: ['/srv/salt'] })
       .describe('Environment → directories that salt:// serves; a later one only what the earlier do not have'),
     file_ignore_glob: globList().describe('Paths that are not served'),
     file_ignore_regex: globList().describe('Paths that are not served, as regular expressions found anywhere in them'),
@@ -22,5 +22,5 @@ export function fileServerOptions(bufferBytes: number) {
 
 /** Patterns may hold commas, so a text is one of them. */
 function globList() {
-  return z.union([text().transform((one) => [one]), z.array(text()), z.null().transform(() => [])], { error: 'expected a text or a list of texts' }).prefault([])
+  return z.union([text().transform((one) => [one]), z.array(text()), z.null().transform(() => [])], { error: 'expected a text or a list of texts' }).meta({ kind: 'list' }).prefault([])
 }

@@ -9,17 +9,17 @@ import { count, duration, flag, logLevel, oneOf, path, text, textList } from './
 
 /** Every option of the master. Unknown top-level keys are legal in Salt and are passed over. */
 export const masterSchema = z.object({
-  id: text().prefault(() => `${hostname()}_master`).describe('Who the master is in its own jobs and events'),
-  master_id: text().optional().describe('Sent with every job, for minions with several masters'),
-  user: text().optional().describe('The user to run as; the master refuses to start as another (Salt: root, and changes to it)'),
+  id: text().prefault(() => `${hostname()}_master`).meta({ example: 'salt_master' }).describe('Who the master is in its own jobs and events'),
+  master_id: text().optional().meta({ example: 'salt_master' }).describe('Sent with every job, for minions with several masters'),
+  user: text().optional().meta({ example: 'root' }).describe('The user to run as; the master refuses to start as another (Salt: root, and changes to it)'),
 
   root_dir: path().default('/').describe('Put before every path below'),
   pki_dir: path().default('/etc/brine/pki/master').describe('Keys'),
   cachedir: path().default('/var/cache/brine/master').describe('Job cache, session keys, grains of minions'),
   sock_dir: path().default('/run/brine/master').describe('The socket of the local commands'),
-  log_file: path().optional().describe('Log file; none when not set (Salt: /var/log/salt/master)'),
+  log_file: path().optional().meta({ example: '/var/log/brine/master' }).describe('Log file; none when not set (Salt: /var/log/salt/master)'),
   log_level: logLevel().default('warning').describe('Level of standard error'),
-  log_level_logfile: logLevel().optional().describe('Level of the log file; log_level when not set'),
+  log_level_logfile: logLevel().optional().meta({ example: 'info' }).describe('Level of the log file; log_level when not set'),
   default_include: text().prefault('master.d/*.conf').describe('Read after the main file, sorted; later wins'),
   include: textList().prefault([]).describe('More files, read last'),
 
@@ -80,7 +80,7 @@ export const masterSchema = z.object({
   mine_get: z
     .record(z.string(), z.array(z.string(), { error: 'expected a list of patterns' }))
     .optional()
-    .describe('Who may read what of the mine: pattern of ids → patterns of functions; everyone everything when not set'),
+    .meta({ example: { '*': ['network.*'] } }).describe('Who may read what of the mine: pattern of ids → patterns of functions; everyone everything when not set'),
 })
 
 /** Options whose values are paths that `root_dir` moves. */

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { type DurationUnit, formatDuration, formatSize, parseDuration, parseSize } from './units.ts'
 
-/** The kinds of values that options have. Each gives a message a person can act on. */
+/** The kinds of values that options have. Each gives a message a person can act on; `kind` is what option-rows.ts reads. */
 
 /**
  * A duration, in milliseconds once parsed. `unit` is what a bare number means: Salt's options fix it. `least`, milliseconds: a wait of
@@ -10,6 +10,7 @@ import { type DurationUnit, formatDuration, formatSize, parseDuration, parseSize
 export function duration(unit: DurationUnit, least = 0) {
   return z
     .union([z.number(), z.string()], { error: `expected a duration such as "30s", or a number (${unit})` })
+    .meta({ kind: 'duration', unit })
     .transform((input, context) => parsedOr(parseDuration(input, unit), context, `is not a duration; write for example "30s", "5m" or "1h30m"`))
     .refine((ms) => ms >= least, { error: `must be at least ${formatDuration(least)}` })
     .meta({ unit })
@@ -19,6 +20,7 @@ export function duration(unit: DurationUnit, least = 0) {
 export function size(least = 0) {
   return z
     .union([z.number(), z.string()], { error: 'expected a size such as "64MiB", or a number of bytes' })
+    .meta({ kind: 'size' })
     .transform((input, context) => parsedOr(parseSize(input), context, 'is not a size; write for example "64MiB", "1GB" or a number of bytes'))
     .refine((bytes) => bytes >= least, { error: `must be at least ${formatSize(least)}; a number without a unit is bytes` })
 }
@@ -27,6 +29,7 @@ export function size(least = 0) {
 export function text() {
   return z
     .union([z.string(), z.number(), z.bigint()], { error: 'expected a text' })
+    .meta({ kind: 'text' })
     .transform((value) => String(value))
 }
 
@@ -34,6 +37,7 @@ export function text() {
 export function textList() {
   return z
     .union([text(), z.array(text()), z.null()], { error: 'expected a text or a list of texts' })
+    .meta({ kind: 'list' })
     .transform((value) => (Array.isArray(value) ? value : (value ?? '').split(',')).map((item) => item.trim()).filter((item) => item !== ''))
 }
 
@@ -54,7 +58,7 @@ export function flag() {
 
 /** A file or directory. It must be absolute, since a daemon has no directory of its own; `root_dir` moves it. */
 export function path() {
-  return z.string({ error: 'expected a path' }).startsWith('/', { error: 'must be an absolute path' })
+  return z.string({ error: 'expected a path' }).startsWith('/', { error: 'must be an absolute path' }).meta({ kind: 'path' })
 }
 
 /** One of the names. */

@@ -44,11 +44,11 @@ const identityOptions = {
   id: text()
     .refine(isMinionId, { error: 'is not a minion id: no white space, slash, backslash, NUL, "." or ".." and at most 255 bytes' })
     .optional()
-    .describe("The minion's id; otherwise the file minion_id, then the host's name"),
+    .meta({ example: 'web1.example.org' }).describe("The minion's id; otherwise the file minion_id, then the host's name"),
   minion_id_caching: flag().default(true).describe('Keep the id that was found in the file minion_id'),
   minion_id_lowercase: flag().default(false).describe('Write the id that was found in lower case'),
   append_domain: text().prefault('').describe('Added to the id that was found when it has no domain'),
-  user: text().optional().describe('The user to run as; the minion refuses to start as another (Salt: root, and changes to it)'),
+  user: text().optional().meta({ example: 'root' }).describe('The user to run as; the minion refuses to start as another (Salt: root, and changes to it)'),
 }
 
 const placeOptions = {
@@ -65,9 +65,9 @@ const placeOptions = {
 }
 
 const fileOptions = {
-  saltenv: text().nullable().default(null).describe('The environment of files when none is named; base when not set'),
+  saltenv: text().nullable().prefault(null).describe('The environment of files when none is named; base when not set'),
   ...fileServerOptions(262_144),
-  extension_modules: path().optional().describe('Where files of saltutil.sync_* go; by default extmods in cachedir'),
+  extension_modules: path().optional().meta({ example: '/var/cache/brine/minion/extmods' }).describe('Where files of saltutil.sync_* go; by default extmods in cachedir'),
   clean_dynamic_modules: flag().default(true).describe('Remove synced files that the file server no longer has'),
   extmod_whitelist: extmodNames().describe('Unless empty, the only names that saltutil.sync_* takes, by kind'),
   extmod_blacklist: extmodNames().describe('Names that saltutil.sync_* leaves out, by kind'),
@@ -75,7 +75,7 @@ const fileOptions = {
 
 /** `modules: [one, two]`. */
 function extmodNames() {
-  return z.record(z.string(), textList(), { error: 'expected a map such as modules: [name]' }).default({})
+  return z.record(z.string(), textList(), { error: 'expected a map such as modules: [name]' }).prefault({})
 }
 
 const securityOptions = {
@@ -107,8 +107,8 @@ const workOptions = {
   disable_returners: textList().prefault([]).describe('Returners that no job may use'),
   disable_modules: textList().prefault([]).describe('Modules that no job may use'),
   whitelist_modules: textList().prefault([]).describe('Unless empty, the only modules that jobs may use'),
-  master_functions: textList().optional().describe('Globs of the functions that a master may run; not set: all, questions about jobs always (not in Salt)'),
-  master_returners: textList().optional().describe('Globs of the returners that a master may name, `name` or `name@ret_config`; not set: all (not in Salt)'),
+  master_functions: textList().optional().meta({ example: ['test.*', 'grains.*'] }).describe('Globs of the functions that a master may run; not set: all, questions about jobs always (not in Salt)'),
+  master_returners: textList().optional().meta({ example: ['sqlite3', 'http@*'] }).describe('Globs of the returners that a master may name, `name` or `name@ret_config`; not set: all (not in Salt)'),
   master_ret_kwargs: textList()
     .refine((names) => names.every((name) => /^(\*|[a-z0-9_]+\.(\*|\w+))$/.test(name)), { error: 'expected returner.option, returner.* or *' })
     .prefault([])
@@ -130,11 +130,11 @@ const workOptions = {
     .refine((names) => names.length > 0, { error: 'direct_call is needed' })
     .prefault(['direct_call'])
     .describe('What runs functions'),
-  cmd_blacklist_glob: z.array(text(), { error: 'expected a list of texts' }).default([]).describe('Commands that `cmd.*` refuses a master'),
-  cmd_whitelist_glob: z.array(text(), { error: 'expected a list of texts' }).default([]).describe('Unless empty, the only ones it does not refuse'),
+  cmd_blacklist_glob: z.array(text(), { error: 'expected a list of texts' }).prefault([]).describe('Commands that `cmd.*` refuses a master'),
+  cmd_whitelist_glob: z.array(text(), { error: 'expected a list of texts' }).prefault([]).describe('Unless empty, the only ones it does not refuse'),
   cmd_safe: flag().default(true).describe('False gives `cmd.run` a shell also when a function calls it'),
   multifunc_ordered: flag().default(false).describe('Results of a multi-function job as a list in order'),
-  pillarenv: text().nullable().default(null).describe('The one environment the pillar comes from; all when not set'),
+  pillarenv: text().nullable().prefault(null).describe('The one environment the pillar comes from; all when not set'),
   pillar_raise_on_missing: flag().default(false).describe('`pillar.get` of a missing key without a default fails'),
   pillar_merge_lists: flag().default(false).describe('`pillar.get merge=True` joins lists'),
   mine_enabled: flag().default(true).describe('Update the mine by itself'),
@@ -152,7 +152,7 @@ const workOptions = {
 const outbox = z
   .strictObject({
     dir: path().default('/var/lib/brine/minion').describe('Directory of the store'),
-    max_bytes: size(SMALLEST_STORE_BYTES).optional().describe('Database, log and dead letters; by default a tenth of the free disk, 64 MiB to 1 GiB'),
+    max_bytes: size(SMALLEST_STORE_BYTES).optional().meta({ example: '512MiB' }).describe('Database, log and dead letters; by default a tenth of the free disk, 64 MiB to 1 GiB'),
     max_rows: count(1).default(1_000_000).describe('Queued and dead deliveries'),
     max_age: duration('s', SHORTEST_AGE_MS).prefault('30d').describe('Of a queued or dead delivery, counted while the agent runs'),
     destination_share: share(0.05).default(0.5).describe('Largest part of the space that one destination may hold'),
@@ -160,7 +160,7 @@ const outbox = z
     remember_jids: count(1).default(1_000_000).describe('Job ids remembered against a second run'),
     remember_for: duration('s').prefault('30d').describe('Or as long; whichever keeps more'),
     remember_max_bytes: size().prefault('100MiB').describe('Space for them at most'),
-    keep_bytes: size().optional().describe('Space for delivered returns, for find_cached_job; by default an eighth'),
+    keep_bytes: size().optional().meta({ example: '64MiB' }).describe('Space for delivered returns, for find_cached_job; by default an eighth'),
     keep_rows: count(1).default(10_000).describe('Delivered returns kept at most'),
     keep_for: duration('s').prefault('1d').describe('How long they are kept'),
     volatile_max_bytes: size().prefault('8MiB').describe('Returns held in memory while the store cannot be written'),
@@ -205,6 +205,17 @@ const jobs = z
   })
   .prefault({})
   .describe('How jobs run (not in Salt)')
+
+/** The options by what they are about, for pages and the sample; what stands in none of them comes last there. */
+export const OPTION_GROUPS: readonly (readonly [title: string, options: object])[] = [
+  ['The master', masterOptions],
+  ['Who the minion is', identityOptions],
+  ['Places and logs', placeOptions],
+  ['Files', fileOptions],
+  ['Security', securityOptions],
+  ['Connection', retryOptions],
+  ['Work', workOptions],
+]
 
 /** Every option of the minion. Unknown top-level keys are legal in Salt and are passed over; our own maps are strict. */
 export const minionSchema = z.object({

@@ -60,6 +60,19 @@ export function formatSize(bytes: number): string {
   return unit === undefined ? `${bytes} B` : `${(bytes / BYTES_PER_UNIT[unit]).toFixed(1)} ${unit}`
 }
 
+/** Milliseconds as they would be written, exactly: `30d`, `90s`, `250ms`; 0 is `0`. */
+export function exactDuration(ms: number): string {
+  if (ms === 0 || !Number.isSafeInteger(ms)) return String(ms)
+  const unit = (['d', 'h', 'm', 's', 'ms'] as const).find((name) => ms % MS_PER_UNIT[name] === 0) ?? 'ms'
+  return `${ms / MS_PER_UNIT[unit]}${unit}`
+}
+
+/** Bytes as they would be written, exactly: `64MiB`, `1000`. */
+export function exactSize(bytes: number): string {
+  const unit = bytes === 0 ? undefined : (['TiB', 'GiB', 'MiB', 'KiB'] as const).find((name) => bytes % BYTES_PER_UNIT[name] === 0)
+  return unit === undefined ? String(bytes) : `${bytes / BYTES_PER_UNIT[unit]}${unit}`
+}
+
 function lookUp(table: Record<string, number>, name: string | undefined): number | undefined {
   return name !== undefined && Object.hasOwn(table, name) ? table[name] : undefined
 }

@@ -1,109 +1,51 @@
-import { readdirSync } from 'node:fs'
-import { join } from 'node:path'
-import type { CommandModule } from 'yargs'
-import { type LoadedConfig } from '../../config/load.ts'
-import { ConfigError, formatProblem, formatSource, type Problem } from '../../config/problems.ts'
-import { isPlainMap } from '../../config/plain-map.ts'
-import { checkMasters } from '../check-masters.ts'
-import { checkReturners } from '../returner-host/check-config.ts'
-import { checkSchedule } from '../schedule/check-config.ts'
-import { withReturnerSecrets } from '../returner-host/secret-paths.ts'
-import { EXIT } from './exit-codes.ts'
-import { type ConfigArguments, type GivenConfig, loadFor, withConfig } from './options.ts'
+import type { Argv, CommandModule } from 'yargs'
+import { jsonSchemaOf, optionRows } from '../../config/option-rows.ts'
+import { sampleYaml } from '../../config/sample.ts'
+import { checkCommand } from './config-check.ts'
+import { type MasterFlag, schemaOf, withMasterFlag } from './config-master.ts'
+import { showCommand } from './config-show.ts'
 
-/** `brine config`: is the configuration right, and what is in force. */
+/** `brine config`: is the configuration right, what is in force, and what could be set. */
 export const command: CommandModule = {
   command: 'config',
-  describe: 'Check or show the configuration',
+  describe: 'Check, show or write the configuration',
   builder: (yargs) =>
     yargs
       .command(checkCommand)
       .command(showCommand)
-      .demandCommand(1, 'Say what to do: check or show.')
-      .example('$0 config check --strict', 'every problem with file, line and column'),
+      .command(sampleCommand)
+      .command(schemaCommand)
+      .demandCommand(1, 'Say what to do: check, show, sample or schema.')
+      .example('$0 config check --strict', 'every problem with file, line and column')
+      .example('$0 config show outbox', 'what is in force of one map, and where it comes from')
+      .example('$0 config sample > minion', 'a file to begin with'),
   handler() {},
 }
 
-const checkCommand: CommandModule<unknown, ConfigArguments & { strict: boolean; json: boolean }> = {
-  command: 'check',
-  describe: 'Print every problem with file, line and column; exit code 1 when there is an error',
-  builder: (yargs) =>
-    withConfig(yargs)
-      .option('strict', { type: 'boolean', default: false, describe: 'Warnings are errors, too' })
-      .option('json', { type: 'boolean', default: false, describe: 'The problems as JSON' }),
-  async handler(args) {
-    const found = await problemsOf(args)
-    const problems = args.strict ? found.map((problem): Problem => ({ ...problem, severity: 'error' })) : found
-    const errors = problems.filter((problem) => problem.severity === 'error').length
-    console.log(args.json ? JSON.stringify(problems, null, 2) : [...problems.map(formatProblem), summary(errors, problems.length - errors)].join('\n'))
-    if (errors > 0) process.exitCode = EXIT.failed
+const sampleCommand: CommandModule<unknown, MasterFlag> = {
+  command: 'sample',
+  describe: 'Print every option with its default, as comments',
+  builder: (yargs: Argv) =>
+    withMasterFlag(yargs)
+      .example('$0 config sample > /etc/brine/minion', 'a file to begin with')
+      .example("$0 config sample | sed 's/^#//'", 'the same with every option set'),
+  handler(args) {
+    const who = args.master ? "Brine's master" : "Brine's minion"
+    const file = args.master ? 'master' : 'minion'
+    const title = [
+      `The options of ${who}, each with its default: take the # in front of one away to set it.`,
+      `brine config check${args.master ? ' --master' : ''} tells what is wrong in the file ${file} and in ${file}.d/*.conf.`,
+    ]
+    process.stdout.write(sampleYaml(optionRows(schemaOf(args)), title))
   },
 }
 
-const showCommand: CommandModule<unknown, ConfigArguments & { json: boolean }> = {
-  command: 'show',
-  describe: 'Print what is in force and where it comes from; secrets as ***',
-  builder: (yargs) => withConfig(yargs).option('json', { type: 'boolean', default: false, describe: 'As JSON' }),
-  async handler(args) {
-    const options = effectiveOptions(await withReturnerSecrets(await loadFor(args)))
-    if (args.json) return console.log(JSON.stringify(options, null, 2))
-    for (const { option, value, source } of options) console.log(`${option}: ${JSON.stringify(value) ?? 'null'}  # ${source}`)
+const schemaCommand: CommandModule<unknown, MasterFlag> = {
+  command: 'schema',
+  describe: 'Print the JSON Schema of the file, for editors',
+  builder: (yargs: Argv) =>
+    withMasterFlag(yargs).example('$0 config schema > minion.schema.json', 'then begin the file with # yaml-language-server: $schema=minion.schema.json'),
+  handler(args) {
+    console.log(JSON.stringify(jsonSchemaOf(schemaOf(args), args.master ? 'Brine master' : 'Brine minion'), null, 2))
   },
-}
-
-interface EffectiveOption {
-  option: string
-  value: unknown
-  source: string
-}
-
-/** Every option in force: durations in milliseconds and sizes in bytes, then what was set beyond the schema. */
-export function effectiveOptions({ config, raw, sources }: LoadedConfig): EffectiveOption[] {
-  const extra = Object.fromEntries(Object.entries(raw).filter(([key]) => !Object.hasOwn(config, key)))
-  const walk = (map: object, above: string[]): EffectiveOption[] =>
-    Object.entries(map).flatMap(([key, value]: [string, unknown]) => {
-      const path = [...above, key]
-      if (isPlainMap(value) && Object.keys(value).length > 0) return walk(value, path)
-      return [{ option: path.join('.'), value: sources.isSecret(path) ? '***' : value, source: formatSource(sources.of(path)) }]
-    })
-  return [...walk(config, []), ...walk(extra, [])]
-}
-
-async function problemsOf(args: GivenConfig): Promise<readonly Problem[]> {
-  try {
-    const loaded = await loadFor(args)
-    const found = [...unreadProblems(loaded.config.conf_dir), ...checkMasters(loaded), ...(await checkReturners(loaded, process.env)), ...checkSchedule(loaded)]
-    return [...found, ...loaded.problems]
-  } catch (error) {
-    if (error instanceof ConfigError) return error.problems
-    throw error
-  }
-}
-
-/** A directory without anything of the minion's would be good in silence, and is most often the wrong one. */
-function unreadProblems(directory: string): Problem[] {
-  const entries = namesIn(directory)
-  // One that does not exist has its warning already.
-  if (entries === undefined || entries.includes('minion') || namesIn(join(directory, 'minion.d'))?.some((name) => name.endsWith('.conf')) === true) return []
-  const isMasters = entries.includes('master') || entries.includes('master.d')
-  return [{
-    severity: 'warning',
-    source: { kind: 'file', file: directory, line: 1, column: 1 },
-    option: '',
-    what: 'holds neither a file minion nor minion.d/*.conf: nothing was read',
-    advice: isMasters ? "what lies here is a master's, which brine master checks when it starts" : 'name the right directory with -c',
-  }]
-}
-
-function namesIn(directory: string): string[] | undefined {
-  try {
-    return readdirSync(directory)
-  } catch {
-    return undefined
-  }
-}
-
-function summary(errors: number, warnings: number): string {
-  if (errors + warnings === 0) return 'the configuration is good'
-  return `${errors} ${errors === 1 ? 'error' : 'errors'}, ${warnings} ${warnings === 1 ? 'warning' : 'warnings'}`
 }

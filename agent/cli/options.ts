@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import type { ArgumentsCamelCase, Argv } from 'yargs'
-import { type LoadedConfig, loadConfig } from '../../config/load.ts'
+import { type LoadedConfig, loadConfig, type LoadRequest } from '../../config/load.ts'
 import { findSources } from '../returner-host/sources.ts'
 
 /** What the options of `withConfig` give. None has a default, so that the files can win. */
@@ -22,9 +22,16 @@ export function withConfig<T>(yargs: Argv<T>): Argv<T & ConfigArguments> {
 /** Loads the configuration that the arguments name. @throws ConfigError */
 export function loadFor(args: GivenConfig, flags: Record<string, unknown> = {}): Promise<LoadedConfig> {
   return loadConfig({
+    ...configFlags(args, flags),
+    returnerNames: (directories, packages) => findSources({ directories, packages, packageBase: '/' }).keys(),
+  })
+}
+
+/** Where a configuration is to be read from, and what the command line sets above it. */
+export function configFlags(args: GivenConfig, flags: Record<string, unknown> = {}): LoadRequest & { flags: Record<string, unknown> } {
+  return {
     ...(args.configDir !== undefined && { directory: args.configDir }),
     environment: process.env,
     flags: { root_dir: args.rootDir === undefined ? undefined : resolve(args.rootDir), ...flags },
-    returnerNames: (directories, packages) => findSources({ directories, packages, packageBase: '/' }).keys(),
-  })
+  }
 }

@@ -1,5 +1,5 @@
 /** Which places of the configuration hold what a built-in returner declares as a secret. */
-import type { LoadedConfig } from '../../config/load.ts'
+import type { ConfigSources } from '../../config/load.ts'
 import { suggestName } from '../../config/problems.ts'
 import { findReturnerOptions } from '../../config/returner-options.ts'
 import { optionTable } from '../../returners/lib/option-table.ts'
@@ -7,7 +7,9 @@ import { configuredBuiltIns } from './configured.ts'
 import { optionNames } from './prepare.ts'
 
 /** The same configuration, with `http.url` and the like counted as secrets, wherever and in whatever form they are set. */
-export async function withReturnerSecrets(loaded: LoadedConfig): Promise<LoadedConfig> {
+export async function withReturnerSecrets<Loaded extends { raw: Readonly<Record<string, unknown>>; sources: Pick<ConfigSources, 'isSecret'> }>(
+  loaded: Loaded,
+): Promise<Loaded> {
   const secret = new Set<string>()
   for (const { definition, profiles } of await configuredBuiltIns(loaded.raw)) {
     const rows = optionTable(definition.options)
@@ -21,7 +23,7 @@ export async function withReturnerSecrets(loaded: LoadedConfig): Promise<LoadedC
   }
   const { sources } = loaded
   const isReturnerSecret = (path: readonly string[]) => path.some((_step, index) => secret.has(keyOf(path.slice(0, index + 1))))
-  return { ...loaded, sources: { ...sources, isSecret: (path) => sources.isSecret(path) || isReturnerSecret(path) } }
+  return { ...loaded, sources: { ...sources, isSecret: (path: readonly string[]) => sources.isSecret(path) || isReturnerSecret(path) } }
 }
 
 /** A key may hold dots: joined paths would be mistaken for one another. */

@@ -128,7 +128,7 @@ describe('brine config', () => {
     expect(strict.code).toBe(1)
 
     writeFileSync(join(empty, 'master'), 'interface: 127.0.0.1\n')
-    expect((await check('-c', empty)).stdout).toContain("what lies here is a master's, which brine master checks when it starts")
+    expect((await check('-c', empty)).stdout).toContain("what lies here is a master's: brine config check --master")
 
     mkdirSync(join(empty, 'minion.d'))
     writeFileSync(join(empty, 'minion.d', 'x.conf'), 'id: x\n')
@@ -152,10 +152,10 @@ describe('brine config', () => {
 
     expect(run.code).toBe(0)
     expect(run.stdout).not.toMatch(/hunter2|hook/)
-    expect(run.stdout).toContain(`master: ["m"]  # ${join(root, 'etc/brine/minion')}:1:9\n`)
+    expect(run.stdout).toContain(`master: [m]  # ${join(root, 'etc/brine/minion')}:1:9\n`)
     expect(run.stdout).toContain('keysize: 4096  # environment BRINE_KEYSIZE\n')
-    expect(run.stdout).toContain(`outbox.dir: "${root}/var/lib/brine/minion"  # default\n`)
-    expect(run.stdout).toMatch(/returner\.http\.password: "\*\*\*"[^]*http\.token: "\*\*\*"[^]*http\.url: "\*\*\*"[^]*returner\.http\.url: "\*\*\*"/)
+    expect(run.stdout).toContain(`outbox.dir: ${root}/var/lib/brine/minion  # default\n`)
+    expect(run.stdout).toMatch(/returner\.http\.password: '\*\*\*'[^]*http\.token: '\*\*\*'[^]*http\.url: '\*\*\*'[^]*returner\.http\.url: '\*\*\*'/)
     expect((await runBrine(['config', 'show', '--json', '--root-dir', root])).stdout).not.toMatch(/hunter2|hook/)
   })
 
