@@ -22,5 +22,8 @@ export function fileServerOptions(bufferBytes: number) {
 
 /** Patterns may hold commas, so a text is one of them. */
 function globList() {
-  return z.union([text().transform((one) => [one]), z.array(text()), z.null().transform(() => [])], { error: 'expected a text or a list of texts' }).meta({ kind: 'list' }).prefault([])
+  return z
+    .union([text().transform((one) => [one]), z.array(text()), z.null().transform(() => [])], { error: 'expected a text or a list of texts' })
+    .meta({ kind: 'list' })
+    .prefault([])
 }

@@ -107,8 +107,14 @@ const workOptions = {
   disable_returners: textList().prefault([]).describe('Returners that no job may use'),
   disable_modules: textList().prefault([]).describe('Modules that no job may use'),
   whitelist_modules: textList().prefault([]).describe('Unless empty, the only modules that jobs may use'),
-  master_functions: textList().optional().meta({ example: ['test.*', 'grains.*'] }).describe('Globs of the functions that a master may run; not set: all, questions about jobs always (not in Salt)'),
-  master_returners: textList().optional().meta({ example: ['sqlite3', 'http@*'] }).describe('Globs of the returners that a master may name, `name` or `name@ret_config`; not set: all (not in Salt)'),
+  master_functions: textList()
+    .optional()
+    .meta({ example: ['test.*', 'grains.*'] })
+    .describe('Globs of the functions that a master may run; not set: all, questions about jobs always (not in Salt)'),
+  master_returners: textList()
+    .optional()
+    .meta({ example: ['sqlite3', 'http@*'] })
+    .describe('Globs of the returners that a master may name, `name` or `name@ret_config`; not set: all (not in Salt)'),
   master_ret_kwargs: textList()
     .refine((names) => names.every((name) => /^(\*|[a-z0-9_]+\.(\*|\w+))$/.test(name)), { error: 'expected returner.option, returner.* or *' })
     .prefault([])
