@@ -59,8 +59,8 @@ export const masterSchema = z.object({
   event_return: textList().prefault([]).describe("Returners of the master's events"),
   event_return_queue: count(0, 10_000).default(0).describe('Events that are sent together; 0 sends each at once'),
   event_return_queue_max_seconds: seconds().prefault(0).describe('How long an event waits for others; 0 for no bound'),
-  event_return_whitelist: z.array(text(), { error: 'expected a list of globs' }).default([]).describe('Unless empty, only these tags'),
-  event_return_blacklist: z.array(text(), { error: 'expected a list of globs' }).default([]).describe('These tags not'),
+  event_return_whitelist: z.array(text(), { error: 'expected a list of globs' }).prefault([]).describe('Unless empty, only these tags'),
+  event_return_blacklist: z.array(text(), { error: 'expected a list of globs' }).prefault([]).describe('These tags not'),
   presence_events: flag().default(false).describe('Tell on the event bus who is connected'),
   loop_interval: seconds().prefault(60).describe('How often it is told'),
 
