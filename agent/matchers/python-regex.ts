@@ -38,22 +38,38 @@ export function regexSearch(pattern: string, text: string): boolean | undefined 
   return run(pattern, text, timeLimitsMs, (flags) => flags.replace('y', ''))
 }
 
+/**
+ * In which of the texts the pattern matches anywhere, under one time limit for all. Undefined as of `regexMatch`, and for texts of more
+ * than 4 Mi characters together.
+ */
+export function regexSearchEach(pattern: string, texts: readonly string[]): boolean[] | undefined {
+  if (pattern.length > maxPatternLength || texts.reduce((sum, text) => sum + text.length, 0) > maxTextLength * 64) return undefined
+  try {
+    const { source, flags } = translate(pattern)
+    const matcher = `new RegExp(${JSON.stringify(source)}, ${JSON.stringify(flags.replace('y', ''))})`
+    const found: unknown = runWithin(timeLimitsMs, new Script(`{ const matcher = ${matcher}; ${JSON.stringify(texts)}.map((text) => matcher.test(text)) }`))
+    return Array.isArray(found) ? found.map((one) => one === true) : undefined
+  } catch {
+    return undefined
+  }
+}
+
 function run(pattern: string, text: string, limitsMs: readonly number[], flagsOf: (flags: string) => string): boolean | undefined {
   if (pattern.length > maxPatternLength || text.length > maxTextLength) return undefined
   try {
     const { source, flags } = translate(pattern)
     // Both texts enter the script as JSON: no part of them is code.
     const code = `new RegExp(${JSON.stringify(source)}, ${JSON.stringify(flagsOf(flags))}).test(${JSON.stringify(text)})`
-    return runWithin(limitsMs, new Script(code))
+    return runWithin(limitsMs, new Script(code)) === true
   } catch {
     return undefined
   }
 }
 
 /** @throws what the script threw, or an error when it was out of time under every limit. */
-function runWithin([timeout, ...longer]: readonly number[], script: Script): boolean {
+function runWithin([timeout, ...longer]: readonly number[], script: Script): unknown {
   try {
-    return script.runInThisContext({ timeout }) === true
+    return script.runInThisContext({ timeout })
   } catch (error) {
     const late = error instanceof Error && 'code' in error && error.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT'
     if (!late || longer.length === 0) throw error

@@ -1,0 +1,21 @@
+import { Float } from '../../wire/value.ts'
+import type { Value } from '../../wire/value.ts'
+
+/** A word of a /proc file as Salt's status module gives it: an integer, a float, or the text when it is no number. */
+export function numberOr(text: string | undefined): Value {
+  if (text === undefined) return null
+  if (/^[0-9]+$/.test(text)) return integer(text)
+  const number = text.trim() === '' ? Number.NaN : Number(text)
+  return Number.isNaN(number) ? text : float(number)
+}
+
+/** An integer of any size. */
+export function integer(text: string): number | bigint {
+  const number = Number(text)
+  return Number.isSafeInteger(number) ? number : BigInt(text)
+}
+
+/** A float that stays one on the wire: 1.0 is not 1 in Python. */
+export function float(number: number): number | Float {
+  return Number.isInteger(number) ? new Float(number) : number
+}
