@@ -80,7 +80,9 @@ export default defineModule<BuiltinContext>({
     }),
     diskstats: defineFunction({ doc: 'Returns the counters of each block device (/proc/diskstats).', run: diskStats }),
     diskusage: defineFunction({
-      doc: 'Returns the room on mounted file systems: path → {available, total}, in bytes.\n\nArguments are paths, or types of file systems, where * and ? stand for others. Without any, all mounts.',
+      doc:
+        'Returns the room on mounted file systems: path → {available, total}, in bytes.\n\n' +
+        'Arguments are paths, or types of file systems, where * and ? stand for others. Without any, all mounts.',
       rest: 'args',
       run: (context: BuiltinContext, _args, { rest }) => diskUsage(context, rest.map(pythonStr)),
     }),
@@ -90,7 +92,9 @@ export default defineModule<BuiltinContext>({
     netstats: defineFunction({ doc: 'Returns the extended counters of the network protocols (/proc/net/netstat).', run: networkStats }),
     nproc: defineFunction({ doc: 'Returns the number of processors that a program may use here.', run: processorCount }),
     pid: defineFunction({
-      doc: 'Returns the numbers of the processes that a pattern (a regular expression) matches, one a line.\n\nIt is looked for in the user, the number, the parent and the command. The agent itself is left out.',
+      doc:
+        'Returns the numbers of the processes that a pattern (a regular expression) matches, one a line.\n\n' +
+        'It is looked for in the user, the number, the parent and the command. The agent itself is left out.',
       args: { sig: param.text() },
       run: (_context, { sig }) => matchingPids(sig),
     }),
