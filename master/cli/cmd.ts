@@ -8,7 +8,7 @@ import type { LocalReply, PublishRequest } from '../local.ts'
 import { outputterNames } from '../../agent/outputters/index.ts'
 import { localSocketPath } from '../settings.ts'
 import { mapArgument } from './map-argument.ts'
-import { paletteOf, run, UsageError, settingsOf, withColours, withConfigDir } from './options.ts'
+import { paletteOf, run, UsageError, clientSettingsOf, withColours, withConfigDir } from './options.ts'
 import { EXIT, makeReturnPrinter } from './print-returns.ts'
 
 const targetOptions = {
@@ -64,7 +64,7 @@ export const command: CommandModule = {
 }
 
 async function runCommand(args: Args): Promise<number> {
-  const settings = settingsOf(args)
+  const settings = clientSettingsOf(args)
   const request = makeRequest(args)
   const replies = askMaster(localSocketPath(settings), request)
   const printer = makeReturnPrinter({

@@ -6,7 +6,7 @@ import { decode } from '../../agent/wire/msgpack.ts'
 import { type Value, type ValueObject, entries, isMap, isObject, mapOf } from '../../agent/wire/value.ts'
 import { askMaster } from '../local-client.ts'
 import { localSocketPath } from '../settings.ts'
-import { run, settingsOf, UsageError, withConfigDir } from './options.ts'
+import { run, clientSettingsOf, UsageError, withConfigDir } from './options.ts'
 
 interface Args {
   tag: string
@@ -32,7 +32,7 @@ async function watchEvents(args: Args): Promise<number> {
   const { count } = args
   if (count !== undefined && !(Number.isInteger(count) && count > 0)) throw new UsageError('--count is not a positive whole number')
   let left = count ?? Infinity
-  for await (const reply of askMaster(localSocketPath(settingsOf(args)), { cmd: 'events', prefix: literalStart(args.tag) })) {
+  for await (const reply of askMaster(localSocketPath(clientSettingsOf(args)), { cmd: 'events', prefix: literalStart(args.tag) })) {
     if (reply.type !== 'event' || !globMatch(reply.tag, args.tag)) continue
     const data = decode(Buffer.from(reply.data, 'base64'))
     process.stdout.write(`${args.json === true ? toJsonText({ tag: reply.tag, data }) : pretty(reply.tag, data)}\n`)

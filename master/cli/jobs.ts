@@ -8,7 +8,7 @@ import { askMaster } from '../local-client.ts'
 import { localSocketPath } from '../settings.ts'
 import { type JobSearch, parseSearchTime, searchJobs } from './job-search.ts'
 import { mapArgument } from './map-argument.ts'
-import { paletteOf, run, settingsOf, UsageError, withColours, withConfigDir } from './options.ts'
+import { paletteOf, run, clientSettingsOf, UsageError, withColours, withConfigDir } from './options.ts'
 import { EXIT } from './print-returns.ts'
 import { activeJobs } from './running-jobs.ts'
 
@@ -59,7 +59,7 @@ export const command: CommandModule = {
 }
 
 async function runJobs(args: Args): Promise<number> {
-  const path = localSocketPath(settingsOf(args))
+  const path = localSocketPath(clientSettingsOf(args))
   const data = await find(path, args)
   if (data === null) {
     process.stderr.write(args.action === 'last' ? 'brine: no job fits\n' : `brine: job ${args.jid ?? ''} is not known here\n`)

@@ -10,7 +10,7 @@ import { openMasterKey } from '../master-key.ts'
 import { type OutputterName, outputterNames, render } from '../../agent/outputters/index.ts'
 import { type Palette, coloured, plain } from '../../agent/outputters/nested.ts'
 import { type MasterSettings, localSocketPath } from '../settings.ts'
-import { paletteOf, run, settingsOf, withColours, withConfigDir } from './options.ts'
+import { clientSettingsOf, paletteOf, run, withColours, withConfigDir } from './options.ts'
 import { EXIT } from './print-returns.ts'
 
 interface Args {
@@ -62,7 +62,7 @@ export const command: CommandModule = {
 }
 
 async function runKey(args: Args): Promise<number> {
-  const settings = settingsOf(args)
+  const settings = clientSettingsOf(args)
   const keys = openKeyStore(settings.pki_dir)
   switch (args.action) {
     case 'list':

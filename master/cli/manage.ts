@@ -5,7 +5,7 @@ import { type Value, type ValueObject, get } from '../../agent/wire/value.ts'
 import { askMaster } from '../local-client.ts'
 import type { PublishRequest } from '../local.ts'
 import { localSocketPath } from '../settings.ts'
-import { paletteOf, run, settingsOf, withColours, withConfigDir } from './options.ts'
+import { paletteOf, run, clientSettingsOf, withColours, withConfigDir } from './options.ts'
 import { retcodeOf } from './print-returns.ts'
 
 const actions = ['status', 'up', 'down', 'present', 'not-present', 'versions'] as const
@@ -38,7 +38,7 @@ export const command: CommandModule = {
 }
 
 async function manage(args: Args): Promise<number> {
-  const path = localSocketPath(settingsOf(args))
+  const path = localSocketPath(clientSettingsOf(args))
   const text = render(await look(path, args), { wanted: args.out, palette: paletteOf(args) })
   if (text !== '') process.stdout.write(`${text}\n`)
   return 0

@@ -1,4 +1,5 @@
 /** What the master's commands have in common: the configuration directory, colours, and how a failure is told. */
+import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Argv } from 'yargs'
 import type { Palette } from '../../agent/outputters/nested.ts'
@@ -27,6 +28,17 @@ export function withColours<T>(yargs: Argv<T>) {
 /** The settings of the directory that the command line, the environment or the default names. @throws ConfigError */
 export function settingsOf(args: { configDir?: string | undefined }, flags: Readonly<Record<string, unknown>> = {}): MasterSettings {
   return loadMasterSettings(resolve(args.configDir ?? process.env['BRINE_CONFIG_DIR'] ?? defaultConfigDir), flags)
+}
+
+/**
+ * The same for a command that asks a master or changes its keys. A directory that was named and is not there is most often misspelt, and the
+ * defaults would be those of another master.
+ *
+ * @throws UsageError, ConfigError
+ */
+export function clientSettingsOf(args: { configDir?: string | undefined }): MasterSettings {
+  if (args.configDir !== undefined && !existsSync(args.configDir)) throw new UsageError(`-c ${args.configDir} does not exist; name the directory of the master's configuration`)
+  return settingsOf(args)
 }
 
 /** Colours as asked for, else where they may be. */

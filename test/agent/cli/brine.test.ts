@@ -42,6 +42,7 @@ describe('the command line', () => {
     [['outbox', 'list', '--stat', 'dead'], /Unknown option: --stat; did you mean --state\?/],
     [['key', 'lst'], /action: "lst" is none of list, .*; did you mean list\?/],
     [['outbox', '-c', 'x', 'foo'], /Unknown command: foo\nTry: brine outbox --help/],
+    [['key', 'list', '-c', '/nowhere'], /^brine: -c \/nowhere does not exist; name the directory/],
     [['config', 'check', '-c'], /Not enough arguments following: c\nTry: brine config --help/],
     [['cmd', '*'], /Name a target and a function: brine cmd TARGET FUNCTION\nTry: brine cmd --help/],
     [['outbox', 'purge'], /say which to purge, or --all/],
@@ -146,7 +147,7 @@ describe('brine config', () => {
   })
 
   test('show tells values with their sources, secrets as ***', async () => {
-    configure('master: m\nreturner.http.password: hunter2\nhttp: {token: hunter2, url: "http://x/hook"}\nreturner.http.url: http://y/hook\n')
+    configure('master: m\nacceptance_wait_time: 90\nrecon_default: 250\nreturner.http.password: hunter2\nhttp: {token: hunter2, url: "http://x/hook"}\nreturner.http.url: http://y/hook\n')
 
     const run = await runBrine(['config', 'show', '--root-dir', root], { BRINE_KEYSIZE: '4096' })
 
