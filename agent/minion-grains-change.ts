@@ -3,6 +3,7 @@ import type { Grains } from './grains/grains.ts'
 import { changeGrainsFile } from './grains/grains-file.ts'
 import type { AgentServices } from './modules/services.ts'
 import type { PillarKeeper } from './pillar/keeper.ts'
+import { encode } from './wire/msgpack.ts'
 
 /** Changes that wait for each other, so that none reads what another is about to replace. */
 export function createGrainsChange(configDir: string, grains: Pick<Grains, 'current' | 'refresh'>, pillar: Pick<PillarKeeper, 'refresh'>): AgentServices['changeGrains'] {
@@ -11,6 +12,8 @@ export function createGrainsChange(configDir: string, grains: Pick<Grains, 'curr
     const next = last.then(async () => {
       const { set, answer } = decide(grains.current())
       if (set.length === 0) return answer
+      // What no master could be sent must not stay in the file.
+      encode(set.map(([name, value]) => [name, value ?? null]))
       changeGrainsFile(configDir, set)
       await grains.refresh({ quick: true })
       if (refreshPillar) await pillar.refresh()

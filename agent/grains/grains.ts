@@ -7,6 +7,7 @@ import type { Logger } from '../log.ts'
 import { dictUpdate } from '../matchers/dict-update.ts'
 import { globMatch } from '../matchers/glob.ts'
 import { regexMatch } from '../matchers/python-regex.ts'
+import { encode } from '../wire/msgpack.ts'
 import type { ValueObject } from '../wire/value.ts'
 import type { GrainSource } from './source.ts'
 
@@ -43,13 +44,22 @@ export function createGrains(settings: GrainsSettings, clock: Clock, log: Logger
       end.signal.addEventListener('abort', () => reject(end.signal.reason as Error))
     })
     try {
-      return await Promise.race([source.collect(known, end.signal), ended])
+      return sendable(await Promise.race([source.collect(known, end.signal), ended]), source)
     } catch (error) {
       log.warn({ source: source.name, err: error }, 'a source of grains failed')
       return {}
     } finally {
       cancel()
     }
+  }
+
+  /** Masters are sent all of them at once: one that cannot be encoded would keep the others from them. */
+  function sendable(found: ValueObject, source: GrainSource): ValueObject {
+    const fault = encodingFault(found)
+    if (fault === undefined) return found
+    const bad = Object.entries(found).filter(([name, value]) => encodingFault({ [name]: value }) !== undefined).map(([name]) => name)
+    log.error({ source: source.name, grains: bad, reason: fault }, 'grains cannot be sent to a master, and are left out')
+    return Object.fromEntries(Object.entries(found).filter(([name]) => !bad.includes(name)))
   }
 
   async function refresh(quick: boolean): Promise<ValueObject> {
@@ -76,6 +86,16 @@ export function createGrains(settings: GrainsSettings, clock: Clock, log: Logger
       last = next
       return next
     },
+  }
+}
+
+/** Why a map cannot be sent; undefined when it can. What it is sent in adds a few levels. */
+function encodingFault(map: ValueObject): string | undefined {
+  try {
+    encode([[[[map]]]])
+    return undefined
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
   }
 }
 

@@ -11,6 +11,9 @@ export function yaml(value: Value): string {
   return isInline(value) ? inline(value, 0) : block(value, 0).join('\n')
 }
 
+/** Salt writes a key of this many characters behind `?`. */
+const longKey = 128
+
 function isInline(value: Value): boolean {
   if (Array.isArray(value)) return value.length === 0
   return !isMap(value) || entries(value).length === 0
@@ -19,22 +22,26 @@ function isInline(value: Value): boolean {
 /** Lines of a collection that is not empty, each already indented. */
 function block(value: Value, indent: number): string[] {
   const pad = ' '.repeat(indent)
-  if (Array.isArray(value)) return value.flatMap((item) => listItem(item, indent))
+  if (Array.isArray(value)) return value.flatMap((item) => marked('-', item, indent))
   const lines: string[] = []
   for (const [key, item] of isMap(value) ? sortKeys(entries(value)) : []) {
-    const name = `${pad}${inline(key, indent)}:`
-    if (isInline(item)) lines.push(`${name} ${inline(item, indent)}`)
+    const written = inline(key, indent)
+    const name = `${pad}${written}:`
+    // Readers look for the colon on the key's own line, and not far: without the mark such a file could not be read again.
+    if (written.length >= longKey || written.includes('\n')) lines.push(`${pad}? ${written}`, ...marked(':', item, indent))
+    else if (isInline(item)) lines.push(`${name} ${inline(item, indent)}`)
     // A list under a key starts in the key's own column.
     else lines.push(name, ...block(item, Array.isArray(item) ? indent : indent + 2))
   }
   return lines
 }
 
-function listItem(item: Value, indent: number): string[] {
+/** A value behind `-`, or behind the `:` of a key that stands behind `?`. */
+function marked(mark: '-' | ':', item: Value, indent: number): string[] {
   const pad = ' '.repeat(indent)
-  if (isInline(item)) return [`${pad}- ${inline(item, indent)}`]
+  if (isInline(item)) return [`${pad}${mark} ${inline(item, indent)}`]
   const [first = '', ...rest] = block(item, indent + 2)
-  return [`${pad}- ${first.slice(indent + 2)}`, ...rest]
+  return [`${pad}${mark} ${first.slice(indent + 2)}`, ...rest]
 }
 
 function inline(value: Value, indent: number): string {

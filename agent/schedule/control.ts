@@ -1,5 +1,6 @@
 import { CommandExecutionError } from '../modules/contract.ts'
 import type { ScheduleControl, ScheduleState } from '../modules/schedule-control.ts'
+import { encode } from '../wire/msgpack.ts'
 import type { Value, ValueObject } from '../wire/value.ts'
 import { parseDateText } from './date-text.ts'
 import { parseItem } from './item.ts'
@@ -70,6 +71,7 @@ function textControl(): Pick<ScheduleControl, 'problem' | 'isDateText' | 'isTime
 /** Why an item would be ignored; undefined when it is good. Names of `whens` count as good: they may come with the pillar. */
 export function itemProblem(name: string, item: ValueObject): string | undefined {
   try {
+    encode(item)
     const { timing } = parseItem(name, item, { schedule: {}, whens: (text) => (/^[\p{L}_][\p{L}\p{N}_.-]*$/u.test(text) && !isDate(text) ? [] : undefined) })
     return timing.kind === 'none' ? 'It names no time: seconds, minutes, hours, days, when, cron or once' : undefined
   } catch (error) {

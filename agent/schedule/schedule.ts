@@ -115,13 +115,15 @@ export function createSchedule(initial: ValueObject, deps: ScheduleDeps): Schedu
   function syncOne(name: string, data: Value): void {
     let item: Item | undefined
     let error: string | undefined
+    let identity = ''
     try {
       if (!isObject(data)) throw new Error(`Scheduled job "${name}" should have a dict value`)
-      item = parseItem(name, data, { schedule: globals, whens })
+      const read = parseItem(name, data, { schedule: globals, whens })
+      identity = identityOf(data, read)
+      item = read
     } catch (caught) {
       error = `${caught instanceof Error ? caught.message : String(caught)}. Ignoring job ${name}.`
     }
-    const identity = identityOf(data, item)
     const known = entries.get(name)
     if (known !== undefined && known.identity === identity && known.error === error) {
       known.item = item
@@ -263,10 +265,11 @@ function itemOf(entry: Entry): Item {
   return entry.item
 }
 
-function identityOf(data: Value, item: Item | undefined): string {
-  const kept = isObject(data) ? Object.fromEntries(Object.entries(data).filter(([key]) => !key.startsWith('_') && !passing.has(key))) : data
+/** @throws MsgpackError for what no return could hold: values within values, too deep. */
+function identityOf(data: ValueObject, item: Item): string {
+  const kept = Object.fromEntries(Object.entries(data).filter(([key]) => !key.startsWith('_') && !passing.has(key)))
   // What is not in the data itself: texts of the pillar's or the grains' whens, and the splay of all.
-  const elsewhere = JSON.stringify([item?.timing.kind === 'when' ? item.timing.dates : null, item?.splay ?? null])
+  const elsewhere = JSON.stringify([item.timing.kind === 'when' ? item.timing.dates : null, item.splay ?? null])
   return Buffer.from(encode([kept, elsewhere])).toString('latin1')
 }
 

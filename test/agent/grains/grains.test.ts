@@ -186,6 +186,22 @@ describe('sources', () => {
     expect(warnings).toMatchObject([{ source: 'broken' }])
   })
 
+  test('lose only what no master could be sent', async () => {
+    let deep: ValueObject = {}
+    for (let depth = 0; depth < 600; depth += 1) deep = { deep }
+    const errors: object[] = []
+    const log = { ...silentLogger, error: (fields: object) => void errors.push(fields) }
+    const grains = grainsFrom([fixed('one', { a: 1, deep })], systemClock, log)
+    let told = 0
+    await grains.refresh()
+    const stop = keepFresh(grains, { everyMs: 0, changed: () => void told++ }, systemClock)
+    await until(() => errors.length === 2, 'the round in the background is over')
+    stop()
+
+    expect(grains.current()).toEqual({ a: 1 })
+    expect(errors).toMatchObject([{ source: 'one', grains: ['deep'] }, { grains: ['deep'] }])
+  })
+
   test('that hang are left behind', async () => {
     const clock = createFakeClock()
     const signals: AbortSignal[] = []

@@ -91,6 +91,15 @@ describe('grains', () => {
     expect(await harness.run('grains.set', ['x', 1])).toMatchObject({ retcode: 1, return: { result: false, changes: {} } })
   })
 
+  test('refuse a value that could never be sent, before it is in the file', async () => {
+    await start('')
+
+    const answer = await harness.run('grains.setval', ['x', `val=${'['.repeat(520)}${']'.repeat(520)}`])
+
+    expect(answer).toMatchObject({ retcode: 1, return: expect.stringMatching(/deeper than/) as string })
+    expect(file()).toBe('')
+  })
+
   test('say when the file cannot be written', async () => {
     await start('')
     rmSync(directory, { recursive: true })

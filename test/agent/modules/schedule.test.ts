@@ -1,6 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
+import { readSaved } from '../../../agent/schedule/source.ts'
+import { get } from '../../../agent/wire/value.ts'
 import type { ValueObject } from '../../../agent/wire/value.ts'
 import { createFakeClock } from '../../helpers/fake-clock.ts'
 import { until } from '../../helpers/until.ts'
@@ -26,6 +28,24 @@ afterEach(async () => {
 const job1: ValueObject = { enabled: true, function: 'test.ping', jid_include: true, maxrunning: 1, name: 'job1', seconds: 3600 }
 
 describe('schedule.add', () => {
+  test('writes a file that can be read again, whatever the names are', async () => {
+    const { call, file } = harness()
+    const names = ['two\nlines', 'x'.repeat(2000), ': #', '\u0000\ud800', '<<', "'\n\n'"]
+    for (const name of names) await call('add', [name], { function: 'test.echo', seconds: 60, job_kwargs: { [name]: name } })
+
+    expect(Object.keys(readSaved(file)).toSorted()).toEqual(names.toSorted())
+    expect(get(readSaved(file), 'two\nlines')).toMatchObject({ kwargs: { 'two\nlines': 'two\nlines' } })
+  })
+
+  test('refuses what no return could hold, and does not save it', async () => {
+    const { call, file } = harness()
+
+    const report = await call('add', ['deep', `job_args=${'['.repeat(520)}${']'.repeat(520)}`], { function: 'test.ping', seconds: 60 })
+
+    expect(report).toMatchObject({ result: false, comment: expect.stringMatching(/deeper than/) as string })
+    expect(existsSync(file)).toBe(false)
+  })
+
   test('adds a job, keeps it in a file of its own, and lists it as Salt does', async () => {
     const { call, file } = harness()
 

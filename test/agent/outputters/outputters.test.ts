@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { Float, type ValueObject } from '../../../agent/wire/value.ts'
+import { yaml } from '../../../agent/outputters/yaml.ts'
 import { render } from '../../../agent/outputters/index.ts'
 import { coloured, plain } from '../../../agent/outputters/nested.ts'
 import { floatRepr, pythonRepr, splitLines } from '../../../agent/outputters/python.ts'
@@ -80,6 +81,13 @@ describe('nested', () => {
 })
 
 describe('yaml', () => {
+  test('marks keys of several lines and long ones, as PyYAML does', () => {
+    const long = 'x'.repeat(130)
+    expect(yaml({ o: { 'a\nb': { c: 1, d: [2] } } })).toBe("o:\n  ? 'a\n\n    b'\n  : c: 1\n    d:\n    - 2")
+    expect(yaml({ [long]: [1, { x: 2 }] })).toBe(`? ${long}\n: - 1\n  - x: 2`)
+    expect(yaml({ [long]: 1 })).toBe(`? ${long}\n: 1`)
+  })
+
   test('quotes what would be read as something else, and leaves list items in their key\'s column', () => {
     const tricky: ValueObject = {
       m: { a: ['x', { k: null }, [1, 2]], b: 'yes', c: '1_000', d: '2026-01-01', e: 'a: b', f: 'two\nlines', g: 'plain text', h: new Float(1e20), i: ' x', j: '', k: {}, l: "it's", m: '#x', n: 'y' },

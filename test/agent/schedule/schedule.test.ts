@@ -1,10 +1,23 @@
 import { describe, expect, test } from 'vitest'
-import type { ValueObject } from '../../../agent/wire/value.ts'
+import type { Value, ValueObject } from '../../../agent/wire/value.ts'
 import { createBench, morning } from './bench.ts'
 
 const minute = 60_000
 const hour = 60 * minute
 const ping = (more: ValueObject): ValueObject => ({ function: 'test.ping', ...more })
+
+describe('an item that no return could hold', () => {
+  test('is ignored, and the others run', async () => {
+    let deep: Value = []
+    for (let depth = 0; depth < 600; depth += 1) deep = [deep]
+    const { clock, runs, logs } = createBench({ deep: ping({ minutes: 1, args: [deep] }), often: ping({ minutes: 1 }) })
+
+    await clock.advance(minute)
+
+    expect(runs).toEqual(['often at 09:31:00'])
+    expect(logs.join()).toMatch(/deeper than .*Ignoring job deep/)
+  })
+})
 
 describe('an interval', () => {
   test('adds its units up, first after itself, then from due time to due time', async () => {
