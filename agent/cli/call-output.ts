@@ -15,6 +15,8 @@ const MISSING = 255
 
 export interface OutputSettings {
   out: OutputterName | undefined
+  /** Columns per level. */
+  indent: number | undefined
   file: string | undefined
   append: boolean
   palette: Palette
@@ -22,7 +24,7 @@ export interface OutputSettings {
 
 /** Prints a value under `local:`. @throws CliError when the file cannot be written */
 export function printLocal(value: Value, how: { out?: Value; retcode?: number }, settings: OutputSettings): void {
-  const text = render({ local: value }, { wanted: settings.out, out: how.out, retcode: how.retcode ?? 0, palette: settings.palette }).trimEnd()
+  const text = render({ local: value }, { wanted: settings.out, out: how.out, indent: settings.indent, retcode: how.retcode ?? 0, palette: settings.palette }).trimEnd()
   if (text === '') return
   if (settings.file === undefined) return void process.stdout.write(`${text}\n`)
   try {

@@ -32,6 +32,7 @@ const callOptions = {
   return_kwargs: { alias: 'return-kwargs', type: 'string', requiresArg: true, describe: 'Options of those returners for this call, YAML' },
   'no-return-event': { alias: 'no_return_event', type: 'boolean', describe: 'Do not tell the master what came of it' },
   out: { alias: 'output', type: 'string', choices: outputterNames, describe: 'Form of the output' },
+  'out-indent': { alias: ['output-indent', 'out_indent'], type: 'number', requiresArg: true, describe: 'Columns per level of json, yaml and pprint; -1 for one line' },
   'out-file': { alias: ['output-file', 'out_file'], type: 'string', requiresArg: true, describe: 'Write the output to this file' },
   'out-file-append': { alias: ['output-file-append', 'out_file_append'], type: 'boolean', describe: 'Add to that file' },
   'no-color': { alias: ['no-colour', 'no_color', 'no_colour'], type: 'boolean', describe: 'No colours' },
@@ -183,7 +184,7 @@ function openLog({ config }: LoadedConfig): Logger {
 
 function outputOf(args: Args): OutputSettings {
   const palette = args.outFile === undefined ? choosePalette(args, mayColour(process.stdout, process.env)) : plain
-  return { out: args.out, file: args.outFile, append: args.outFileAppend === true, palette }
+  return { out: args.out, indent: args.outIndent, file: args.outFile, append: args.outFileAppend === true, palette }
 }
 
 function returnersOf(args: Args): ReturnerRequest {

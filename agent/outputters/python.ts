@@ -49,12 +49,29 @@ export function pythonStr(value: Value): string {
   return typeof value === 'string' ? value : pythonRepr(value)
 }
 
+/** Python's `len` of a text. */
+export function codePoints(text: string): number {
+  return Array.from(text).length
+}
+
 /** Python's `str.splitlines`: more line ends than `\n`, and no empty line after the last. */
 export function splitLines(text: string): string[] {
   const ends = text.replaceAll('\r\n', '\n').replaceAll(/[\p{Cc}\u2028\u2029]/gu, (char) => (lineEnds.includes(char) ? '\n' : char))
   const lines = ends.split('\n')
   if (lines.at(-1) === '') lines.pop()
   return lines
+}
+
+/** `splitLines` with each line's end at its end: Python's `splitlines(True)`. */
+export function linesWithEnds(text: string): string[] {
+  const lines: string[] = []
+  let from = 0
+  for (let at = 0; at < text.length; at++) {
+    if (!lineEnds.includes(text.charAt(at)) || (text.charAt(at) === '\r' && text.charAt(at + 1) === '\n')) continue
+    lines.push(text.slice(from, at + 1))
+    from = at + 1
+  }
+  return from < text.length ? [...lines, text.slice(from)] : lines
 }
 
 const lineEnds = '\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029'
