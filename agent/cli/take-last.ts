@@ -6,7 +6,9 @@
  * @param lists names that hold lists by their nature
  */
 export function takeLast(given: Record<string, unknown>, lists: readonly string[]): void {
+  // The parser also gives `module-dirs` as `moduleDirs`.
+  const kept = new Set(['_', '--', ...lists, ...lists.map((name) => name.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase()))])
   for (const [name, value] of Object.entries(given)) {
-    if (Array.isArray(value) && !['_', '--', ...lists].includes(name)) given[name] = value.at(-1)
+    if (Array.isArray(value) && !kept.has(name)) given[name] = value.at(-1)
   }
 }

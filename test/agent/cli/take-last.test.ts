@@ -8,3 +8,11 @@ test('of what was given twice the last one counts, lists stay', () => {
 
   expect(given).toEqual({ _: ['cmd'], '--': ['-x', 'y'], arguments: ['a', 'b'], configDir: '/b', timeout: 2, out: 'json' })
 })
+
+test('a list stays under the other spelling of its name too', () => {
+  const given = { 'module-dirs': ['/a', '/b'], moduleDirs: ['/a', '/b'] }
+
+  takeLast(given, ['module-dirs'])
+
+  expect(given).toEqual({ 'module-dirs': ['/a', '/b'], moduleDirs: ['/a', '/b'] })
+})
