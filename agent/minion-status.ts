@@ -49,11 +49,13 @@ export function statusOf({ config, outbox, delivery, jobs, links, uptimeMs }: St
         queued: books.queued,
         dead: books.dead,
         inFlight: lane?.inFlight ?? 0,
+        oldestQueuedAt: books.oldestQueuedAt,
         nextAttemptAt: lane?.nextAttemptAt ?? null,
         lastError: lane?.lastError ?? null,
       }
     }),
     jobs: { ...jobs.counts(), unfinished: store.unfinishedJobs },
+    store: { diskBytes: store.diskBytes, limitBytes: store.limitBytes },
     storeUnavailable: store.unavailable,
   }
 }

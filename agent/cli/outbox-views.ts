@@ -1,7 +1,7 @@
-/** What `brine outbox` shows to people: lines of at most 80 columns, with ages and sizes. */
+/** What `brine outbox` shows to people: lines with ages and sizes, as wide as the terminal. */
 import { formatDuration, formatSize } from '../../config/units.ts'
 import type { DeliveryRow, DestinationBooks, OutboxStatus } from '../outbox/port.ts'
-import { formatTable, printable } from './table.ts'
+import { cutTo, formatTable, printable } from './table.ts'
 
 export type DeliveryView = DeliveryRow
 export type StatusView = Omit<OutboxStatus, 'destinations'> & { destinations: Omit<DestinationBooks, 'spec'>[] }
@@ -16,21 +16,21 @@ export interface ShownView {
 const SHOWN_GAPS = 5
 
 /** The books of every destination, the store's size and its gaps. `now` is wall-clock milliseconds. */
-export function renderStatus(status: StatusView, now: number): string[] {
+export function renderStatus(status: StatusView, now: number, width: number): string[] {
   const lines = [
     `store      ${status.path}`,
     `size       ${formatSize(status.diskBytes)} of ${formatSize(status.limitBytes)}, ${status.returns} returns, ${status.rememberedJids} jids remembered`,
   ]
   if (status.unfinishedJobs > 0) lines.push(`unfinished ${status.unfinishedJobs} jobs`)
   if (status.unavailable !== null) lines.push(`CANNOT BE WRITTEN: ${printable(status.unavailable)}`)
-  lines.push('', ...renderBooks(status.destinations, now))
+  lines.push('', ...renderBooks(status.destinations, now, width))
   // Where nothing waits and nothing is dead, the error is over.
-  for (const books of status.destinations) if (books.lastError !== null && books.queued + books.dead > 0) lines.push(...wrapError(books.name, books.lastError))
-  if (status.gaps.length > 0) lines.push('', ...renderGaps(status, now))
+  for (const books of status.destinations) if (books.lastError !== null && books.queued + books.dead > 0) lines.push(cutTo(`${printable(books.name)}: ${printable(books.lastError)}`, width))
+  if (status.gaps.length > 0) lines.push('', ...renderGaps(status, now, width))
   return lines
 }
 
-function renderBooks(destinations: StatusView['destinations'], now: number): string[] {
+function renderBooks(destinations: StatusView['destinations'], now: number, width: number): string[] {
   if (destinations.length === 0) return ['no destination yet']
   const number = (title: string, value: (row: StatusView['destinations'][number]) => number) => ({
     title,
@@ -46,23 +46,25 @@ function renderBooks(destinations: StatusView['destinations'], now: number): str
     number('GONE', (row) => row.dropped + row.purged + row.lost),
     { title: 'SIZE', align: 'right', value: (row) => formatSize(row.queuedBytes + row.deadBytes) },
     { title: 'OLDEST', align: 'right', value: (row) => age(row.oldestQueuedAt, now) },
-  ])
+  ], width)
 }
 
-function renderGaps({ gaps }: StatusView, now: number): string[] {
+function renderGaps({ gaps }: StatusView, now: number, width: number): string[] {
   const shown = gaps.toSorted((a, b) => b.at - a.at).slice(0, SHOWN_GAPS)
-  return formatTable(shown, [
+  const lines = formatTable(shown, [
     { title: 'GAP', value: (gap) => gap.destination, shrinks: true },
     { title: 'COUNT', align: 'right', value: (gap) => String(gap.count) },
     { title: 'AGE', align: 'right', value: (gap) => age(gap.at, now) },
     { title: 'REASON', value: (gap) => gap.reason, shrinks: true },
-  ])
+  ], width)
+  return gaps.length > shown.length ? [...lines, `and ${gaps.length - shown.length} more: --json shows all`] : lines
 }
 
-/** Deliveries, one a line. */
-export function renderList(rows: DeliveryView[], now: number): string[] {
-  if (rows.length === 0) return ['nothing matches']
-  return formatTable(rows, [
+/** The first `limit` deliveries, one a line; more than that are only told of. */
+export function renderList(found: DeliveryView[], limit: number, now: number, width: number): string[] {
+  if (found.length === 0) return ['nothing matches']
+  const rows = found.slice(0, limit)
+  const lines = formatTable(rows, [
     { title: 'RETURN', align: 'right', value: (row) => String(row.returnId) },
     { title: 'STATE', value: (row) => row.state },
     { title: 'AGE', align: 'right', value: (row) => age(row.acceptedAt, now) },
@@ -71,7 +73,8 @@ export function renderList(rows: DeliveryView[], now: number): string[] {
     { title: 'DESTINATION', value: (row) => row.destination, shrinks: true },
     { title: 'FUNCTION', value: (row) => row.fun, shrinks: true },
     { title: 'ERROR', value: (row) => row.lastError ?? '', shrinks: true },
-  ])
+  ], width)
+  return found.length > limit ? [...lines, `and more: these are the first ${limit}, --limit shows others`] : lines
 }
 
 /** Returns whole, each with the state of its deliveries. */
@@ -85,11 +88,6 @@ export function renderShown(found: ShownView[], now: number): string[] {
     })
     return [...head, ...deliveries, ...JSON.stringify(item.return, null, 2).split('\n'), '']
   })
-}
-
-function wrapError(name: string, error: string): string[] {
-  const line = `${printable(name)}: ${printable(error)}`
-  return [line.length > 80 ? `${line.slice(0, 79)}…` : line]
 }
 
 function age(at: number | null, now: number): string {

@@ -5,6 +5,7 @@ import { type ConfigArguments, type GivenConfig, loadFor, withConfig } from './o
 import { type AskOutbox, withOutbox } from './outbox-access.ts'
 import { exportDeliveries } from './outbox-export.ts'
 import { type DeliveryView, renderList, renderShown, renderStatus, type ShownView, type StatusView } from './outbox-views.ts'
+import { outputWidth } from './table.ts'
 
 interface FilterArguments {
   destination: string | undefined
@@ -15,6 +16,10 @@ interface FilterArguments {
   after: string | undefined
   limit: number | undefined
 }
+/** What `outbox list` shows when nothing else is said, and the most that can be asked for. */
+const LIST_LIMIT = 100
+const MAX_LIMIT = 10_000
+
 type Arguments = ConfigArguments & { json: boolean }
 
 /** `brine outbox`: what waits to be delivered, and what an operator can do about it. Works whether the agent runs or not. */
@@ -40,8 +45,8 @@ function statusCommand(): CommandModule<unknown, Arguments> {
   return {
     command: 'status',
     describe: 'Show the books of every destination, and what is waiting',
-    builder: (yargs) => withJson(withConfig(yargs)),
-    handler: (args) => ask(args, async (outbox) => print(args, await outbox('outbox.status'), (value) => renderStatus(value as StatusView, Date.now()))),
+    builder: (yargs) => withJson(withConfig(yargs)).example('$0 outbox status --json', 'the books, for programs'),
+    handler: (args) => ask(args, async (outbox) => print(args, await outbox('outbox.status'), (value) => renderStatus(value as StatusView, Date.now(), outputWidth(process.stdout)))),
   }
 }
 
@@ -49,10 +54,17 @@ function listCommand(): CommandModule<unknown, Arguments & FilterArguments> {
   return {
     command: 'list',
     describe: 'List queued and dead deliveries',
-    builder: (yargs) => withFilter(withJson(withConfig(yargs))),
+    builder: (yargs) =>
+      withFilter(withJson(withConfig(yargs)))
+        .example('$0 outbox list --state dead', 'dead letters, with the reason')
+        .example('$0 outbox list -d sqlite3 --before 1d', 'what has waited for it for a day'),
     async handler(args) {
-      const filter = { limit: 100, ...filterOf(args) }
-      await ask(args, async (outbox) => print(args, await outbox('outbox.list', filter), (value) => renderList(value as DeliveryView[], Date.now())))
+      const { limit = LIST_LIMIT, ...filter } = filterOf(args)
+      await ask(args, async (outbox) => {
+        // One more than wanted tells that there are more.
+        const found = (await outbox('outbox.list', { ...filter, limit: Math.min(limit + 1, MAX_LIMIT) })) as DeliveryView[]
+        print(args, found.slice(0, limit), () => renderList(found, limit, Date.now(), outputWidth(process.stdout)))
+      })
     },
   }
 }
@@ -64,7 +76,9 @@ function showCommand(): CommandModule<unknown, Arguments & { return: string; val
     builder: (yargs) =>
       withJson(withConfig(yargs))
         .positional('return', { type: 'string', demandOption: true, describe: 'Number or jid' })
-        .option('values', { type: 'boolean', default: false, describe: 'Show arguments and results, which may hold secrets' }),
+        .option('values', { type: 'boolean', default: false, describe: 'Show arguments and results, which may hold secrets' })
+        .example('$0 outbox show 17', 'by its number in the list')
+        .example('$0 outbox show 20260131120000000000 --values', 'by its jid, with the whole result'),
     handler: (args) =>
       ask(args, async (outbox) => {
         const wanted = /^\d{1,15}$/.test(args.return) ? { returnId: Number(args.return) } : { jid: args.return }
@@ -82,14 +96,19 @@ function changeCommand(action: 'retry' | 'purge'): CommandModule<unknown, Argume
     describe,
     builder: (yargs) => {
       const common = withFilter(withJson(withConfig(yargs))).option('all', { type: 'boolean', default: false, describe: 'All deliveries' })
-      return action === 'purge' ? common : common.option('to', { type: 'string', requiresArg: true, describe: 'Move them to this destination' })
+      if (action === 'purge') return common.example('$0 outbox purge --state dead --before 30d', 'dead letters of more than a month ago')
+      return common
+        .option('to', { type: 'string', requiresArg: true, describe: 'Move them to this destination' })
+        .example('$0 outbox retry -d sqlite3', 'try everything queued for it now')
+        .example('$0 outbox retry -d old_store --to sqlite3', 'give what waits for one to another')
     },
     async handler(args) {
       const filter = filterOf(args)
       if (Object.keys(filter).length === 0 && !args.all) throw new CliError(`say which to ${action}, or --all`, EXIT.usage)
       await ask(args, async (outbox) => {
         const done = (await outbox(`outbox.${action}`, { filter, ...(args.to !== undefined && { to: args.to }) })) as { count: number }
-        print(args, done, () => [`${deliveries(done.count)} ${action === 'retry' ? 'due now' : 'purged'}`])
+        const what = action === 'purge' ? 'purged' : args.to === undefined ? 'due now' : `moved to ${args.to}`
+        print(args, done, () => [`${deliveries(done.count)} ${what}`])
       })
     },
   }
@@ -100,7 +119,8 @@ function exportCommand(): CommandModule<unknown, Arguments & FilterArguments & {
     command: 'export <file>',
     describe: 'Write deliveries with their returns to a file, one JSON map a line',
     builder: (yargs) =>
-      withFilter(withJson(withConfig(yargs))).positional('file', { type: 'string', demandOption: true, describe: 'A new file, made for you alone (0600)' }),
+      withFilter(withJson(withConfig(yargs))).positional('file', { type: 'string', demandOption: true, describe: 'A new file, made for you alone (0600)' })
+        .example('$0 outbox export dead.jsonl --state dead', 'keep dead letters before a purge'),
     async handler(args) {
       const filter = filterOf(args)
       await ask(args, async (outbox) => {
@@ -130,9 +150,9 @@ function withFilter<T>(yargs: Argv<T>): Argv<T & FilterArguments> {
     .option('limit', { type: 'number', requiresArg: true, describe: 'So many at most' })
 }
 
-function filterOf(args: ArgumentsCamelCase<FilterArguments>): Record<string, unknown> {
+function filterOf(args: ArgumentsCamelCase<FilterArguments>): Record<string, unknown> & { limit?: number } {
   const { destination, state, jid, fun, limit } = args
-  if (limit !== undefined && !(Number.isInteger(limit) && limit >= 1 && limit <= 10_000)) throw new CliError('--limit: write a whole number from 1 to 10000', EXIT.usage)
+  if (limit !== undefined && !(Number.isInteger(limit) && limit >= 1 && limit <= MAX_LIMIT)) throw new CliError('--limit: write a whole number from 1 to 10000', EXIT.usage)
   const filter = { destination, state, jid, fun, limit, before: momentOf(args.before, '--before'), after: momentOf(args.after, '--after') }
   return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined))
 }

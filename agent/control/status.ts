@@ -15,12 +15,16 @@ export interface AgentStatus {
     queued: number
     dead: number
     inFlight: number
+    /** Of the oldest return that waits, wall-clock milliseconds of its acceptance; null when none does. */
+    oldestQueuedAt: number | null
     /** Wall-clock milliseconds; null when nothing waits. */
     nextAttemptAt: number | null
     lastError: string | null
   }[]
   /** `unfinished`: jobs that have a row and no return yet. */
   jobs: { running: number; waiting: number; unfinished: number }
+  /** Bytes of the store on disk, and how many it may have. */
+  store: { diskBytes: number; limitBytes: number }
   /** Why returns are volatile now; null when the store can be written. */
   storeUnavailable: string | null
 }

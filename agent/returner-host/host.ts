@@ -12,7 +12,7 @@ import { cleanEnvironment } from './environment.ts'
 import { operatorFailure } from './failure.ts'
 import { createInlineRunner } from './inline-runner.ts'
 import { endLeftovers } from './leftovers.ts'
-import { createLibrary, type Library, type LibraryEntry, type ReturnerListing } from './library.ts'
+import { createLibrary, type Library, type LibraryEntry, listing, type ReturnerListing } from './library.ts'
 import { type OptionsRequest, type Prepared, prepareOptions } from './prepare.ts'
 import { createProcessRunner } from './process-runner.ts'
 import { refuseMasterKwargs } from './master-kwargs.ts'
@@ -48,6 +48,8 @@ export type TestResult = { ok: true } | { ok: false; error: string }
 export interface ReturnerHost {
   catalogue: ReturnerCatalogue
   list(): ReturnerListing[]
+  /** Looks into one returner; `description` is null when it does not load. @throws Error when there is none of that name */
+  describe(name: string): Promise<{ listing: ReturnerListing; description: Description | null }>
   /** Looks into every returner that is not ours, so that one that does not load is told of before a job needs it. */
   describeSite(): Promise<void>
   /** Looks into every returner, ours too, and says what is known of each; `reason` when it cannot be used. */
@@ -138,6 +140,11 @@ export function createReturnerHost(settings: ReturnerHostSettings, deps: Returne
       open: openDestination,
     },
     list: () => library.list(),
+    async describe(name) {
+      const entry = await library.describe(name)
+      if (entry === undefined) throw unknownReturner(library, name)
+      return { listing: listing(entry), description: entry.description ?? null }
+    },
     describeSite,
     describeAll,
     refresh,
@@ -164,12 +171,14 @@ export function createReturnerHost(settings: ReturnerHostSettings, deps: Returne
 /** @throws Error with the reason when no job may use the returner. */
 function usable(library: Library, name: string): LibraryEntry {
   const entry = library.get(name)
-  if (entry === undefined) {
-    const near = suggestName(name, library.names())
-    throw new Error(`there is no returner "${name.slice(0, 64)}"${near === undefined ? '' : `; did you mean "${near}"?`}`)
-  }
+  if (entry === undefined) throw unknownReturner(library, name)
   if (entry.disabled) throw new Error(`the returner "${name}" is disabled here`)
   return entry
+}
+
+function unknownReturner(library: Library, name: string): Error {
+  const near = suggestName(name, library.names())
+  return new Error(`there is no returner "${name.slice(0, 64)}"${near === undefined ? '' : `; did you mean "${near}"?`}`)
 }
 
 /** `again`: also looks anew at what did not load. That is for who sends, not for a job that only wants to know. */

@@ -205,7 +205,8 @@ function questionOf(prepared: PreparedReturner): string {
   return JSON.stringify(prepared.options)
 }
 
-function listing(entry: LibraryEntry): ReturnerListing {
+/** What an operator sees of one. */
+export function listing(entry: LibraryEntry): ReturnerListing {
   const state = entry.disabled ? 'disabled' : entry.error !== undefined ? 'failed' : entry.description === undefined ? 'found' : 'loaded'
   return {
     name: entry.source.name,

@@ -185,24 +185,26 @@ describe('brine status', () => {
   })
 
   test('shows no error that is over', async () => {
-    const lane = { accepted: 1, delivered: 0, inFlight: 0, nextAttemptAt: null, lastError: 'connection refused', queued: 0, dead: 0 }
+    const lane = { accepted: 1, delivered: 0, inFlight: 0, oldestQueuedAt: null, nextAttemptAt: null, lastError: 'connection refused', queued: 0, dead: 0 }
     const status: AgentStatus = {
       id: 'web1', version: '1.2.3', pid: 42, uptimeMs: 1, masters: [], jobs: { running: 0, waiting: 0, unfinished: 0 }, storeUnavailable: null,
+      store: { diskBytes: 0, limitBytes: 1 },
       lanes: [{ ...lane, destination: 'well', state: 'healthy' }, { ...lane, destination: 'away', state: 'down' }, { ...lane, destination: 'full', state: 'healthy', dead: 1 }],
     }
 
-    const shown = renderStatus(status, 0).filter((line) => line.includes('refused'))
+    const shown = renderStatus(status, 0, 80).filter((line) => line.includes('refused'))
 
     expect(shown.map((line) => line.split(' ')[0])).toEqual(['away', 'full'])
   })
 
-  test('shows what the agent tells, in at most 80 columns and without control characters', async () => {
+  test('shows what the agent tells, whole into a pipe and in the columns of a terminal, without control characters', async () => {
     const lastError = `connection refused \u001B[31m${'x'.repeat(200)}`
     const status = {
       id: 'web1', version: '1.2.3', pid: 42, uptimeMs: 7_300_000,
       masters: [{ master: 'salt:4506', state: 'connected', fingerprint: 'aa:bb', lastError: null }],
-      lanes: [{ destination: 'sqlite3', state: 'down', queued: 12, dead: 1, inFlight: 0, nextAttemptAt: null, lastError }],
-      jobs: { running: 1, waiting: 2 },
+      lanes: [{ destination: 'sqlite3', state: 'down', queued: 12, dead: 1, inFlight: 0, accepted: 13, delivered: 0, oldestQueuedAt: Date.now() - 7_500_000, nextAttemptAt: null, lastError }],
+      jobs: { running: 1, waiting: 2, unfinished: 0 },
+      store: { diskBytes: 1_048_576, limitBytes: 67_108_864 },
       storeUnavailable: null,
     }
     const socket = join(root, 'run', 'brine', 'minion', 'control.sock')
@@ -211,8 +213,8 @@ describe('brine status', () => {
 
     const [people, programs] = await Promise.all([runBrine(['status', '--root-dir', root]), runBrine(['status', '--json', '--root-dir', root])])
 
-    expect(people.stdout).toMatch(/minion {2}web1, brine 1\.2\.3, process 42, up 2h\njobs {4}1 running, 2 waiting\n[^]*salt:4506 +connected[^]*sqlite3 +down +12 +1 +- +connection refused/)
-    expect(Math.max(...people.stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80)
+    expect(people.stdout).toMatch(/minion {2}web1, brine 1\.2\.3, process 42, up 2h\njobs {4}1 running, 2 waiting\nstore {3}1\.0 MiB of 64\.0 MiB\n[^]*salt:4506 +connected[^]*sqlite3 +down +12 +1 +2h +- +connection refused .*x{200}\n/)
+    expect(Math.max(...renderStatus(status, Date.now(), 80).map((line) => line.length))).toBeLessThanOrEqual(80)
     expect(people.stdout).not.toContain('\u001B')
     expect(JSON.parse(programs.stdout)).toEqual(status)
   })

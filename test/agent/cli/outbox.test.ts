@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { renderList, renderStatus } from '../../../agent/cli/outbox-views.ts'
 import { createOutboxMethods } from '../../../agent/control/outbox-methods.ts'
 import { createControlServer } from '../../../agent/control/server.ts'
 import { silentLogger } from '../../../agent/log.ts'
@@ -95,10 +96,33 @@ describe('while the agent runs', () => {
     expect(JSON.parse(values.stdout)).toMatchObject([{ returnId: 1, return: { return: { password: 'hunter2' }, fun_args: ['hunter2'] } }])
   })
 
-  test('tables are at most 80 columns wide and hold no control characters', async () => {
-    const outputs = (await Promise.all([run('status'), run('list'), run('show', '2')])).map((done) => done.stdout)
+  test('list takes every filter, and says when there is more', async () => {
+    const filtered = await Promise.all([
+      run('list', '--json', '-d', 'sqlite3', '--state', 'queued'),
+      run('list', '--json', '--fun', 'test.echo', '--before', '2100-01-01'),
+      run('list', '--json', '--after', '2100-01-01'),
+      run('list', '--json', '--limit', '3'),
+      run('list', '--limit', '3'),
+      run('list', '--limit', '4'),
+    ])
+    const [queued, echo, old, three] = filtered.slice(0, 4).map((done) => JSON.parse(done.stdout) as { returnId: number }[])
 
-    for (const line of outputs.join('\n').split('\n')) expect(line.length).toBeLessThanOrEqual(80)
+    expect([queued, echo, old, three].map((rows) => rows?.map((row) => row.returnId))).toEqual([[2], [1, 1], [], [1, 1, 2]])
+    expect(filtered[4]?.stdout).toMatch(/\nand more: these are the first 3, --limit shows others\n$/)
+    expect(filtered[5]?.stdout).not.toContain('and more')
+  })
+
+  test('tables are as wide as the terminal, and hold no control characters', async () => {
+    const outputs = (await Promise.all([run('status'), run('list'), run('show', '2')])).map((done) => done.stdout)
+    const long = 'x'.repeat(300)
+    const rows = outbox.list({}).map((row) => ({ ...row, lastError: long }))
+    const status = outbox.status()
+    const gap = { id: 1, destination: 'sqlite3', reason: long, count: 2, jids: [], at: 0 }
+    const full = { ...status, destinations: status.destinations.map((books) => ({ ...books, lastError: long })), gaps: Array.from({ length: 7 }, () => gap) }
+
+    for (const line of [...renderList(rows, 10, 0, 80), ...renderStatus(full, 0, 80)]) expect(line.length).toBeLessThanOrEqual(80)
+    expect(renderStatus(full, 0, 80).at(-1)).toBe('and 2 more: --json shows all')
+    expect(renderList(rows, 10, 0, Number.POSITIVE_INFINITY).join('\n')).toContain(long)
     expect(outputs.join('')).not.toContain('\u001B')
     expect(outputs[1]).toContain('no such')
   })
@@ -156,6 +180,6 @@ test('deliveries can be moved to another destination', async () => {
 
   const moved = await run('retry', '--destination', 'sqlite3', '--to', 'master:ab12')
 
-  expect(moved.stdout).toMatch(/^\d deliver/)
+  expect(moved.stdout).toMatch(/^\d deliver\w+ moved to master:ab12\n$/)
   expect(outbox.list({ destination: 'sqlite3' })).toEqual([])
 })

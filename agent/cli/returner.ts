@@ -1,0 +1,149 @@
+import type { Argv, CommandModule } from 'yargs'
+import type { LoadedConfig } from '../../config/load.ts'
+import { lookupReturnerOptions, returnerProfiles } from '../../config/returner-options.ts'
+import { minionSchema } from '../../config/schema.ts'
+import { systemClock } from '../clock.ts'
+import { type ReturnerHost, type TestResult } from '../returner-host/host.ts'
+import { optionNames } from '../returner-host/prepare.ts'
+import { EXIT } from './exit-codes.ts'
+import { type ConfigArguments, loadFor, withConfig } from './options.ts'
+import { describedReturner, withReturners } from './returner-session.ts'
+import { shownReturner } from './returner-show.ts'
+import { sendTestReturn } from './returner-test.ts'
+import { writeEditorTypes } from './returner-types.ts'
+import { formatTable, outputWidth, printable } from './table.ts'
+
+type Arguments = ConfigArguments & { json: boolean }
+type Named = Arguments & { name: string; 'ret-config'?: string | undefined }
+
+/** `brine returner`: which returners there are, what they take, and whether they work. */
+export const command: CommandModule = {
+  command: 'returner',
+  describe: 'Look at returners and try them',
+  builder: (yargs) =>
+    yargs
+      .command(listCommand)
+      .command(showCommand)
+      .command(checkCommand)
+      .command(testCommand)
+      .command(typesCommand)
+      .demandCommand(1, 'Say what to do: list, show, check, test or types.')
+      .example('$0 returner list', 'all there are, with where they come from')
+      .example('$0 returner show sqlite3', 'its options, what is set, and a sample')
+      .example('$0 returner check', 'whether those in use would work'),
+  handler() {},
+}
+
+const listCommand: CommandModule<unknown, Arguments> = {
+  command: 'list',
+  describe: 'List every returner with its source, state and how often it may store a return',
+  builder: (yargs: Argv) => withJson(withConfig(yargs)).example('$0 returner list --json', 'for programs'),
+  async handler(args) {
+    const listed = await withReturners(await loadFor(args), async (host) => {
+      const names = host.list().map((one) => one.name)
+      // One after the other: a directory full of returners must not start a crowd of processes.
+      for (const name of names) await host.describe(name)
+      return host.list()
+    })
+    if (args.json) return console.log(JSON.stringify(listed, null, 2))
+    const lines = formatTable(listed, [
+      { title: 'RETURNER', value: (row) => row.name },
+      { title: 'STATE', value: (row) => row.state },
+      { title: 'DELIVERY', value: (row) => row.delivery ?? '-' },
+      { title: 'SOURCE', value: (row) => row.source, shrinks: true },
+      { title: 'SUMMARY', value: (row) => row.error ?? row.summary ?? '', shrinks: true },
+    ], outputWidth(process.stdout))
+    console.log(lines.join('\n'))
+  },
+}
+
+const showCommand: CommandModule<unknown, Named> = {
+  command: 'show <name>',
+  describe: 'Show the options of a returner, what is set and where, and a sample',
+  builder: (yargs: Argv) => withName(withJson(withConfig(yargs))).example('$0 returner show http', 'secrets are shown as ***'),
+  async handler(args) {
+    const loaded = await loadFor(args)
+    const { listing, description } = await withReturners(loaded, (host) => describedReturner(host, args.name))
+    const shown = shownReturner(loaded, listing, description)
+    console.log(args.json ? JSON.stringify(shown.data, null, 2) : shown.lines.join('\n'))
+  },
+}
+
+const checkCommand: CommandModule<unknown, Arguments & { name?: string | undefined; 'ret-config'?: string | undefined }> = {
+  command: 'check [name]',
+  describe: 'Open a returner, or all that are in use, as the agent would; exit code 1 when one fails',
+  builder: (yargs: Argv) =>
+    withRetConfig(withJson(withConfig(yargs)))
+      .positional('name', { type: 'string', describe: 'Only this one' })
+      .example('$0 returner check', 'all that a result goes to, or that have options set'),
+  async handler(args) {
+    const loaded = await loadFor(args)
+    const results = await withReturners(loaded, async (host) => {
+      const wanted = args.name === undefined ? await usedReturners(loaded, host) : [{ name: args.name, retConfig: args.retConfig }]
+      return Promise.all(wanted.map(async (one) => ({ ...one, ...(await opened(host, one)) })))
+    })
+    if (results.some((result) => !result.ok)) process.exitCode = EXIT.failed
+    if (args.json) return console.log(JSON.stringify(results, null, 2))
+    if (results.length === 0) return console.log('no returner is in use: none is named by ext_job_cache or return, and none has options')
+    for (const { name, retConfig, ...result } of results) {
+      const title = retConfig === undefined ? name : `${name}@${retConfig}`
+      console.log(result.ok ? `ok    ${title}: opens; brine returner test ${name} sends a return` : `FAIL  ${title}: ${printable(result.error)}`)
+    }
+  },
+}
+
+const testCommand: CommandModule<unknown, Named> = {
+  command: 'test <name>',
+  describe: 'Send one return that is marked as a test, and say what came of it; exit code 1 when it was not stored',
+  builder: (yargs: Argv) =>
+    withRetConfig(withName(withJson(withConfig(yargs)))).example('$0 returner test sqlite3', 'its function is brine.returner_test, its jid is printed'),
+  async handler(args) {
+    const loaded = await loadFor(args)
+    const sent = await withReturners(loaded, (host) => sendTestReturn(host, { name: args.name, retConfig: args.retConfig, minionId: loaded.config.id }, systemClock))
+    if (!sent.stored) process.exitCode = EXIT.failed
+    console.log(args.json ? JSON.stringify(sent, null, 2) : `${sent.stored ? 'ok   ' : 'FAIL '} ${sent.destination}: ${printable(sent.what)}`)
+  },
+}
+
+const typesCommand: CommandModule<unknown, { directory: string }> = {
+  command: 'types <directory>',
+  describe: 'Write a tsconfig.json, so that editors and tsc on this host know brine/returner there',
+  builder: (yargs: Argv) =>
+    yargs
+      .positional('directory', { type: 'string', demandOption: true, describe: 'A directory of returners or modules' })
+      .example('$0 returner types /etc/brine/returners', 'once, and again after an upgrade'),
+  handler(args) {
+    console.log(`wrote ${writeEditorTypes(args.directory)}`)
+  },
+}
+
+async function opened(host: ReturnerHost, { name, retConfig }: { name: string; retConfig?: string | undefined }): Promise<TestResult> {
+  return host.test(name, retConfig === undefined ? {} : { retConfig })
+}
+
+/** The returners that results go to, and those that have options set, with each profile of theirs. */
+async function usedReturners({ config, raw }: LoadedConfig, host: ReturnerHost): Promise<{ name: string; retConfig?: string }[]> {
+  const named = [...config.ext_job_cache, ...config.return]
+  const free = Object.fromEntries(Object.entries(raw).filter(([key]) => !Object.hasOwn(minionSchema.shape, key)))
+  const used = new Map(named.map((name) => [name, { name }] as const)) as Map<string, { name: string; retConfig?: string }>
+  for (const { name, state } of host.list()) {
+    if (state === 'disabled') continue
+    // Only what reads the configuration under another name has to be looked into first.
+    const names = optionNames({ name, configNames: (await host.describe(name)).description?.configNames })
+    if (lookupReturnerOptions(raw, { names }).size > 0) used.set(name, { name })
+    for (const profile of returnerProfiles(free, names)) if (profile !== undefined) used.set(`${name}@${profile}`, { name, retConfig: profile })
+  }
+  return [...used.values()]
+}
+
+function withJson<T>(yargs: Argv<T>): Argv<T & { json: boolean }> {
+  return yargs.option('json', { type: 'boolean', default: false, describe: 'As JSON' })
+}
+
+function withName<T>(yargs: Argv<T>): Argv<T & { name: string }> {
+  return yargs.positional('name', { type: 'string', demandOption: true, describe: 'The returner' })
+}
+
+function withRetConfig<T>(yargs: Argv<T>): Argv<T & { 'ret-config'?: string | undefined }> {
+  return yargs.option('ret-config', { alias: 'ret_config', type: 'string', requiresArg: true, describe: 'With this alternative configuration' })
+}
