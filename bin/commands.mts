@@ -14,6 +14,7 @@ export const COMMANDS: readonly LazyCommand[] = [
   { name: 'status', summary: 'Show how the running agent is: masters, lanes, jobs', load: () => import('../agent/cli/status.ts') },
   { name: 'outbox', summary: 'Look at and mend the store of returns', load: () => import('../agent/cli/outbox.ts') },
   { name: 'returner', summary: 'Look at returners and try them', load: () => import('../agent/cli/returner.ts') },
+  { name: 'doctor', summary: 'Look at everything a minion needs, and say what to do', load: () => import('../agent/cli/doctor.ts') },
   { name: 'config', summary: 'Check or show the configuration', load: () => import('../agent/cli/config.ts') },
   { name: 'master', summary: 'Run the small master', load: () => import('../master/cli/master.ts') },
   { name: 'key', summary: "Accept, reject and list the minions' keys", load: () => import('../master/cli/key.ts') },

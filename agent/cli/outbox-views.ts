@@ -25,7 +25,9 @@ export function renderStatus(status: StatusView, now: number, width: number): st
   if (status.unavailable !== null) lines.push(`CANNOT BE WRITTEN: ${printable(status.unavailable)}`)
   lines.push('', ...renderBooks(status.destinations, now, width))
   // Where nothing waits and nothing is dead, the error is over.
-  for (const books of status.destinations) if (books.lastError !== null && books.queued + books.dead > 0) lines.push(cutTo(`${printable(books.name)}: ${printable(books.lastError)}`, width))
+  for (const { name, lastError, queued, dead } of status.destinations) {
+    if (lastError !== null && queued + dead > 0) lines.push(cutTo(`${printable(name)}: ${printable(lastError)}`, width))
+  }
   if (status.gaps.length > 0) lines.push('', ...renderGaps(status, now, width))
   return lines
 }

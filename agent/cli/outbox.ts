@@ -46,7 +46,10 @@ function statusCommand(): CommandModule<unknown, Arguments> {
     command: 'status',
     describe: 'Show the books of every destination, and what is waiting',
     builder: (yargs) => withJson(withConfig(yargs)).example('$0 outbox status --json', 'the books, for programs'),
-    handler: (args) => ask(args, async (outbox) => print(args, await outbox('outbox.status'), (value) => renderStatus(value as StatusView, Date.now(), outputWidth(process.stdout)))),
+    async handler(args) {
+      const render = (value: unknown) => renderStatus(value as StatusView, Date.now(), outputWidth(process.stdout))
+      await ask(args, async (outbox) => print(args, await outbox('outbox.status'), render))
+    },
   }
 }
 

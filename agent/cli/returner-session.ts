@@ -3,11 +3,14 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { LoadedConfig } from '../../config/load.ts'
+import { lookupReturnerOptions, returnerProfiles } from '../../config/returner-options.ts'
+import { minionSchema } from '../../config/schema.ts'
 import { systemClock } from '../clock.ts'
 import { silentLogger } from '../log.ts'
 import { hostSettings } from '../minion-settings.ts'
 import type { Description } from '../returner-host/definition.ts'
 import { createReturnerHost, type ReturnerHost } from '../returner-host/host.ts'
+import { optionNames } from '../returner-host/prepare.ts'
 import type { ReturnerListing } from '../returner-host/library.ts'
 import { CliError, EXIT } from './exit-codes.ts'
 
@@ -35,4 +38,19 @@ export async function describedReturner(host: ReturnerHost, name: string): Promi
   })
   if (description === null) throw new CliError(`the returner "${name}" (${listing.source}) does not load: ${listing.error ?? 'no reason is known'}`)
   return { listing, description }
+}
+
+/** The returners that results go to, and those that have options set, with each profile of theirs. */
+export async function usedReturners({ config, raw }: LoadedConfig, host: ReturnerHost): Promise<{ name: string; retConfig?: string }[]> {
+  const named = [...config.ext_job_cache, ...config.return]
+  const free = Object.fromEntries(Object.entries(raw).filter(([key]) => !Object.hasOwn(minionSchema.shape, key)))
+  const used = new Map(named.map((name) => [name, { name }] as const)) as Map<string, { name: string; retConfig?: string }>
+  for (const { name, state } of host.list()) {
+    if (state === 'disabled') continue
+    // Only what reads the configuration under another name has to be looked into first.
+    const names = optionNames({ name, configNames: (await host.describe(name)).description?.configNames })
+    if (lookupReturnerOptions(raw, { names }).size > 0) used.set(name, { name })
+    for (const profile of returnerProfiles(free, names)) if (profile !== undefined) used.set(`${name}@${profile}`, { name, retConfig: profile })
+  }
+  return [...used.values()]
 }

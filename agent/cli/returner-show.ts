@@ -29,7 +29,10 @@ export function shownReturner(loaded: LoadedConfig, listing: ReturnerListing, de
     `delivery   ${DELIVERY[delivery]}`,
     `isolation  ${isolation === 'inline' ? 'in the agent' : 'a process of its own'}, ${maxBatch} ${maxBatch === 1 ? 'return' : 'returns'} at a time`,
     '',
-    ...(options.length === 0 ? ['It has no options.'] : ['Options:', ...options.flatMap(optionLines), '', 'Set:', ...setLines(configured), '', 'Sample:', ...sampleLines(description)]),
+    ...(options.length === 0 ? ['It has no options.'] : ['Options:', ...options.flatMap(optionLines), '', 'Set:', ...setLines(configured)]),
+    '',
+    'Sample:',
+    ...sampleLines(description),
   ]
   return { lines, data: { ...listing, isolation, maxBatch, options, configured, sample: `${sampleLines(description).map((line) => line.slice(2)).join('\n')}\n` } }
 }
@@ -48,7 +51,10 @@ function configuredValues({ raw, sources }: LoadedConfig, description: Descripti
   return [...returnerProfiles(free, names)].flatMap((profile) => {
     const found = lookupReturnerOptions(raw, { names, ...(profile !== undefined && { retConfig: profile }) })
     const own = [...found].filter(([, one]) => profile === undefined || one.from.startsWith(`${profile}.`))
-    return own.map(([option, one]): Configured => ({ option, profile: profile ?? null, value: masked(option, one, description.options), source: formatSource(sources.of(one.path)) }))
+    return own.map(([option, one]): Configured => {
+      const value = masked(option, one, description.options)
+      return { option, profile: profile ?? null, value, source: formatSource(sources.of(one.path)) }
+    })
   })
 }
 

@@ -1,13 +1,9 @@
 import type { Argv, CommandModule } from 'yargs'
-import type { LoadedConfig } from '../../config/load.ts'
-import { lookupReturnerOptions, returnerProfiles } from '../../config/returner-options.ts'
-import { minionSchema } from '../../config/schema.ts'
 import { systemClock } from '../clock.ts'
 import { type ReturnerHost, type TestResult } from '../returner-host/host.ts'
-import { optionNames } from '../returner-host/prepare.ts'
 import { EXIT } from './exit-codes.ts'
 import { type ConfigArguments, loadFor, withConfig } from './options.ts'
-import { describedReturner, withReturners } from './returner-session.ts'
+import { describedReturner, usedReturners, withReturners } from './returner-session.ts'
 import { shownReturner } from './returner-show.ts'
 import { sendTestReturn } from './returner-test.ts'
 import { writeEditorTypes } from './returner-types.ts'
@@ -119,21 +115,6 @@ const typesCommand: CommandModule<unknown, { directory: string }> = {
 
 async function opened(host: ReturnerHost, { name, retConfig }: { name: string; retConfig?: string | undefined }): Promise<TestResult> {
   return host.test(name, retConfig === undefined ? {} : { retConfig })
-}
-
-/** The returners that results go to, and those that have options set, with each profile of theirs. */
-async function usedReturners({ config, raw }: LoadedConfig, host: ReturnerHost): Promise<{ name: string; retConfig?: string }[]> {
-  const named = [...config.ext_job_cache, ...config.return]
-  const free = Object.fromEntries(Object.entries(raw).filter(([key]) => !Object.hasOwn(minionSchema.shape, key)))
-  const used = new Map(named.map((name) => [name, { name }] as const)) as Map<string, { name: string; retConfig?: string }>
-  for (const { name, state } of host.list()) {
-    if (state === 'disabled') continue
-    // Only what reads the configuration under another name has to be looked into first.
-    const names = optionNames({ name, configNames: (await host.describe(name)).description?.configNames })
-    if (lookupReturnerOptions(raw, { names }).size > 0) used.set(name, { name })
-    for (const profile of returnerProfiles(free, names)) if (profile !== undefined) used.set(`${name}@${profile}`, { name, retConfig: profile })
-  }
-  return [...used.values()]
 }
 
 function withJson<T>(yargs: Argv<T>): Argv<T & { json: boolean }> {
