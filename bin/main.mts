@@ -5,11 +5,13 @@ import { chosenCommand } from '../agent/cli/chosen-command.ts'
 import { EXIT } from '../agent/cli/exit-codes.ts'
 import { describeFailure, wantsStacks } from '../agent/cli/failure.ts'
 import { packageRoot } from '../agent/entry-points.ts'
+import { keepYoungHeapSmall } from '../agent/cli/young-heap.ts'
 import { COMMANDS } from './commands.mts'
 import { createProgram } from './program.mts'
 
 async function main(args: string[]): Promise<void> {
   const chosen = chosenCommand(args, COMMANDS.map((command) => command.name))
+  if (chosen === 'minion') keepYoungHeapSmall()
   const program = await createProgram({ args, chosen, version: versionOf(), width: Math.min(100, process.stdout.columns ?? 80) })
   await program.parseAsync()
 }
