@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CommandNotFoundError } from './contract.ts'
-import { runProgram } from './run-program.ts'
+import { runProgram } from './host/programs.ts'
 import type { BuiltinContext } from './services.ts'
 
 /** A line of passwd(5). */
@@ -90,7 +90,7 @@ async function listing(context: BuiltinContext, database: 'passwd' | 'group'): P
 /** Undefined where there is no such program. */
 async function getent(context: BuiltinContext, args: string[]): Promise<string | undefined> {
   try {
-    return (await runProgram(context, 'getent', args, { timeoutMs: lookupTimeoutMs })).stdout
+    return (await runProgram(context, 'getent', args, { timeoutMs: lookupTimeoutMs, ignoreRetcode: true })).stdout
   } catch (error) {
     if (error instanceof CommandNotFoundError) return undefined
     throw error

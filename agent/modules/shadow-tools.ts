@@ -1,8 +1,8 @@
 /** The programs that change users and groups (useradd, groupmod, gpasswd …), as `user` and `group` call them. */
 import { isAbsolute } from 'node:path'
 import { CommandExecutionError, InvocationError } from './contract.ts'
-import { argumentName, findSystemProgram, runProgram } from './run-program.ts'
-import type { ProgramReport } from './run-program.ts'
+import { argumentName, hasProgram, runProgram } from './host/programs.ts'
+import type { ProgramReport } from './host/programs.ts'
 import type { BuiltinContext } from './services.ts'
 
 /**
@@ -11,9 +11,8 @@ import type { BuiltinContext } from './services.ts'
  * @throws CommandExecutionError in Salt's words when it is not installed
  */
 export async function runShadowTool(context: BuiltinContext, program: string, args: string[]): Promise<ProgramReport> {
-  if ((await findSystemProgram(context, program)) === undefined) throw new CommandExecutionError(`Command '${program}' cannot be found`)
+  if (!(await hasProgram(context, program))) throw new CommandExecutionError(`Command '${program}' cannot be found`)
   const report = await runProgram(context, program, args)
-  context.setRetcode(report.retcode)
   if (report.retcode !== 0) context.log.error({ program, retcode: report.retcode, stderr: report.stderr }, 'a program failed')
   return report
 }

@@ -7,7 +7,7 @@ import { allAccounts, allGroups, findAccount, findGroup, remoteGroups } from './
 import type { Account, GroupAccount } from './accounts.ts'
 import { CommandExecutionError, defineFunction, defineModule, InvocationError, param } from './contract.ts'
 import type { AnyFunction, ArgsOf } from './contract.ts'
-import { runProgram } from './run-program.ts'
+import { runProgram } from './host/programs.ts'
 import type { BuiltinContext } from './services.ts'
 import { accountField, accountName, rootOption, runShadowTool } from './shadow-tools.ts'
 
@@ -69,7 +69,7 @@ async function changeGecos(context: BuiltinContext, name: string, field: GecosFi
   const before = await info(context, accountName('name', name), root)
   if (get(before, 'name') === undefined) throw new CommandExecutionError(`User '${name}' does not exist`)
   if (get(before, field) === value) return true
-  const parts = gecosFields.map((one) => (one === field ? accountField(field, value) : String(get(before, one) ?? '')))
+  const parts = gecosFields.map((one) => (one === field ? accountField(field, value) : pythonStr(get(before, one) ?? '')))
   await runShadowTool(context, 'usermod', [...rootOption(root), '-c', parts.join(',').replace(/,+$/, ''), name])
   return get(await info(context, name, root), field) === value
 }
@@ -185,9 +185,7 @@ const reading: Record<string, AnyFunction<BuiltinContext>> = {
     doc: "Returns the name of a user's own group.",
     args: { name: param.text() },
     async run(context: BuiltinContext, { name }) {
-      const report = await runProgram(context, 'id', ['-g', '-n', '--', accountName('name', name)])
-      context.setRetcode(report.retcode)
-      return report.retcode === 0 ? report.stdout : report.stderr
+      return (await runProgram(context, 'id', ['-g', '-n', '--', accountName('name', name)])).output
     },
   }),
   get_loginclass: defineFunction({
@@ -202,7 +200,7 @@ function gecosFunction(field: GecosField, what: string): AnyFunction<BuiltinCont
   return defineFunction({
     doc: `Changes ${what} of a user. Returns True when it is so then.`,
     args: { name: param.text(), [field]: param.text(), root },
-    run: (context: BuiltinContext, args) => changeGecos(context, args['name'] as string, field, args[field] as string, args['root'] as string | null),
+    run: (context: BuiltinContext, args) => changeGecos(context, args['name'], field, args[field] as string, args['root']),
   })
 }
 

@@ -85,11 +85,11 @@ async function readOption(context: BuiltinContext, search: Search, key: string, 
   switch (key.toLowerCase()) {
     case 'name':
     case 'iname':
-      search.names.push(pattern(`${value.replaceAll('.', '\\.').replaceAll('?', '.?').replaceAll('*', '.*')}$`, key.startsWith('i')))
+      search.names.push(readPattern(`${value.replaceAll('.', '\\.').replaceAll('?', '.?').replaceAll('*', '.*')}$`, key.startsWith('i')))
       return
     case 'regex':
     case 'iregex':
-      search.names.push(pattern(value, key.startsWith('i')))
+      search.names.push(readPattern(value, key.startsWith('i')))
       return
     case 'type':
       search.stats.push(hasType(value))
@@ -112,7 +112,7 @@ async function readOption(context: BuiltinContext, search: Search, key: string, 
       search.stats.push(isOneOf('gid', await numbers(value, 'group', async (name) => (await findGroup(context, name))?.gid)))
       return
     case 'grep':
-      search.contents.push(pattern(value, false))
+      search.contents.push(readPattern(value, false))
       return
     case 'print':
       search.actions.push(printAction(context, value.replaceAll(',', ' ').split(/\s+/).filter((word) => word !== '')))
@@ -136,17 +136,18 @@ function checked<Type>(read: () => Type): Type {
   }
 }
 
-function pattern(regex: string, ignoreCase: boolean): Pattern {
+function readPattern(regex: string, ignoreCase: boolean): Pattern {
   return checked(() => compilePattern(regex, ignoreCase ? 'i' : ''))
 }
 
 function hasType(value: string): (found: Stats) => boolean {
-  const types = Array.from(value.replaceAll(/[\s,]/g, ''), (letter) => {
+  const types = new Set<number>()
+  for (const letter of value.replaceAll(/[\s,]/g, '')) {
     const type = Object.hasOwn(fileTypes, letter) ? fileTypes[letter] : undefined
     if (type === undefined) throw new OptionError(`invalid file type "${letter}"`)
-    return type
-  })
-  return (found) => types.includes(found.mode & typeMask)
+    types.add(type)
+  }
+  return (found) => types.has(found.mode & typeMask)
 }
 
 async function numbers(value: string, what: string, find: (name: string) => Promise<number | undefined>): Promise<Set<number>> {

@@ -6,7 +6,7 @@ import { isTruthy, pythonStr } from '../../matchers/python-text.ts'
 import type { Value } from '../../wire/value.ts'
 import { CommandExecutionError, defineFunction, InvocationError, param } from '../contract.ts'
 import type { AnyFunction } from '../contract.ts'
-import { runProgram } from '../run-program.ts'
+import { runProgram } from '../host/programs.ts'
 import type { BuiltinContext } from '../services.ts'
 import { splitWords } from '../shell-words.ts'
 import { systemErrorWords } from '../system-errors.ts'
@@ -180,8 +180,8 @@ export const searchFunctions: Record<string, AnyFunction<BuiltinContext>> = {
       const found = await globPaths(path)
       const words = [...grepOptions(rest), '-e', pattern, '--', ...(found.length === 0 ? [path] : found)]
       const report = await runProgram(context, 'grep', words, { timeoutMs: grepTimeoutMs })
-      context.setRetcode(report.retcode)
-      return report
+      const { pid, retcode, stdout, stderr } = report
+      return { pid, retcode, stdout, stderr }
     },
   }),
   get_diff: defineFunction({

@@ -13,12 +13,15 @@ export interface ProgramOptions {
   stdin?: string
   /** A failure does not fail the job. */
   ignoreRetcode?: boolean
+  /** Variables of its environment besides those of the agent. */
+  env?: Readonly<Record<string, string>>
   /** Words before the program's own, such as those that change the user. */
   prefix?: readonly string[]
 }
 
 /** What a program said, without blanks at the end of each stream. */
 export interface ProgramReport {
+  pid: number
   retcode: number
   stdout: string
   stderr: string
@@ -28,9 +31,20 @@ export interface ProgramReport {
   truncated: boolean
 }
 
-/** Whether a program is in the PATH of the host. */
+/** Where programs are looked for: in the agent's PATH, and where administrators' programs are, though a service's PATH may leave it out. */
+function searchPath(context: BuiltinContext): string | undefined {
+  const path = context.agent.environment['PATH']
+  return path === undefined ? undefined : `${path}:/usr/local/sbin:/usr/sbin:/sbin`
+}
+
+/** The path of a program of the host; undefined when it has none of that name. */
+export function programPath(context: BuiltinContext, name: string): Promise<string | undefined> {
+  return findProgram(name, searchPath(context))
+}
+
+/** Whether a program is there. */
 export async function hasProgram(context: BuiltinContext, name: string): Promise<boolean> {
-  return (await findProgram(name, context.agent.environment['PATH'])) !== undefined
+  return (await programPath(context, name)) !== undefined
 }
 
 /**
@@ -40,12 +54,14 @@ export async function hasProgram(context: BuiltinContext, name: string): Promise
  */
 export async function runProgram(context: BuiltinContext, name: string, args: string[], options: ProgramOptions = {}): Promise<ProgramReport> {
   const { agent } = context
-  const program = await findProgram(name, agent.environment['PATH'])
+  const program = await programPath(context, name)
   if (program === undefined) throw new CommandNotFoundError(`The '${name}' binary was not found in $PATH.`)
-  const [file = program, ...rest] = [...(options.prefix ?? []), program, ...args]
+  // By its name: what it says of errors begins with it.
+  const [file = program, ...rest] = options.prefix === undefined || options.prefix.length === 0 ? [name, ...args] : [...options.prefix, program, ...args]
   const timeoutMs = options.timeoutMs ?? defaultTimeoutMs
   const { stdin } = options
-  const env = { ...agent.environment, LC_ALL: 'C', LANGUAGE: 'C', LANG: 'C' }
+  const path = searchPath(context)
+  const env = { ...agent.environment, ...(path !== undefined && { PATH: path }), LC_ALL: 'C', LANGUAGE: 'C', LANG: 'C', ...options.env }
   const request = { file, args: rest, cwd: '/', env, timeoutMs, outputLimitBytes, ...(stdin === undefined ? {} : { stdin }) }
   const result = await agent.command(request).catch((error: unknown) => {
     if (error instanceof SpawnError) throw new CommandExecutionError(`${name} could not be started: ${error.message}`, { cause: error })
@@ -56,10 +72,10 @@ export async function runProgram(context: BuiltinContext, name: string, args: st
   return report(result)
 }
 
-function report({ retcode, stdout, stderr }: CommandResult): ProgramReport {
+function report({ pid, retcode, stdout, stderr }: CommandResult): ProgramReport {
   const [out, err] = [stdout.bytes.toString('utf8').trimEnd(), stderr.bytes.toString('utf8').trimEnd()]
   const truncated = stdout.totalBytes > stdout.bytes.length || stderr.totalBytes > stderr.bytes.length
-  return { retcode, stdout: out, stderr: err, output: [out, err].filter((text) => text !== '').join('\n'), truncated }
+  return { pid, retcode, stdout: out, stderr: err, output: [out, err].filter((text) => text !== '').join('\n'), truncated }
 }
 
 /**
@@ -70,4 +86,18 @@ function report({ retcode, stdout, stderr }: CommandResult): ProgramReport {
 export function plainArgument(name: string, value: string): string {
   if (value.startsWith('-') || value.includes('\0')) throw new InvocationError(`${name} may not begin with '-' or contain a NUL: '${value}'`)
   return value
+}
+
+/**
+ * A name that becomes an argument of a program and perhaps a line of a file.
+ *
+ * @throws InvocationError when it is empty, would be taken for an option, or has control characters
+ */
+export function argumentName(what: string, name: string): string {
+  if (name === '') throw new InvocationError(`${what} must not be empty`)
+  if (name.startsWith('-')) throw new InvocationError(`${what} must not begin with a dash: ${name}`)
+  if (Array.from(name).some((character) => character < ' ' || character === '\u007F')) {
+    throw new InvocationError(`${what} must not have control characters: ${JSON.stringify(name)}`)
+  }
+  return name
 }

@@ -32,7 +32,7 @@ describe('sys', () => {
       const ask = async (fun: string, arg: unknown[]) => (await harness.run(fun, arg)).return
       const reason = expect.stringContaining('broken.ts: not a module definition') as string
       expect(await ask('sys.list_modules', ['broken', { __kwarg__: true, not_loaded: true }])).toEqual({ broken: reason })
-      expect(await ask('sys.list_functions', ['not_loaded=True'])).toEqual({ broken: reason, state: expect.stringContaining('runs no states') as string })
+      expect(await ask('sys.list_functions', ['not_loaded=True'])).toMatchObject({ broken: reason, state: expect.stringContaining('runs no states') as string })
       expect(await ask('sys.doc', ['broken'])).toEqual({ broken: expect.stringMatching(/^not loaded: .*broken\.ts/) as string })
       expect(await ask('sys.list_modules', ['broken'])).toEqual([expect.stringMatching(/^broken: does not load: not a module/) as string])
       expect(await ask('test.not_loaded', [])).toEqual(['broken', 'state'])
