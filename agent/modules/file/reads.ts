@@ -232,6 +232,11 @@ const reading: Record<string, AnyFunction<BuiltinContext>> = {
   }),
 }
 
+function joinParts(path: string, part: string): string {
+  if (part.startsWith('/') || path === '') return part
+  return `${path}${path.endsWith('/') ? '' : '/'}${part}`
+}
+
 const naming: Record<string, AnyFunction<BuiltinContext>> = {
   uid_to_user: defineFunction({
     doc: "Returns a user's name; the number when it has none.",
@@ -275,7 +280,7 @@ const naming: Record<string, AnyFunction<BuiltinContext>> = {
   join: defineFunction({
     doc: 'Joins parts to a path. An absolute part begins anew.',
     rest: 'args',
-    run: (_context: BuiltinContext, _args, { rest }) => rest.map(pythonStr).reduce((path, part) => (part.startsWith('/') || path === '' ? part : `${path}${path.endsWith('/') ? '' : '/'}${part}`), ''),
+    run: (_context: BuiltinContext, _args, { rest }) => rest.map(pythonStr).reduce(joinParts, ''),
   }),
   normpath: defineFunction({
     doc: 'Returns a path without doubled slashes, . and ...',
