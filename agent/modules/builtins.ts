@@ -19,6 +19,7 @@ export const builtinModules: BuiltinModules = {
   random: async () => (await import('./random.ts')).default,
   saltutil: async () => (await import('./saltutil.ts')).default,
   schedule: async () => (await import('./schedule.ts')).default,
+  service: async () => (await import('./service.ts')).default,
   state: async () => (await import('./state.ts')).default,
   status: async () => (await import('./status.ts')).default,
   sys: async () => (await import('./sys.ts')).default,

@@ -19,6 +19,7 @@ import type { Logger } from '../../../agent/log.ts'
 import { builtinModules } from '../../../agent/modules/builtins.ts'
 import { lookupOption } from '../../../agent/modules/option-lookup.ts'
 import { createRegistry } from '../../../agent/modules/registry.ts'
+import type { BuiltinModules } from '../../../agent/modules/registry.ts'
 import type { ProcessMark, ReceivedJob, UnfinishedJob } from '../../../agent/outbox/port.ts'
 import { createScheduleControl } from '../../../agent/schedule/control.ts'
 import { createSchedule } from '../../../agent/schedule/schedule.ts'
@@ -75,6 +76,8 @@ export interface HarnessOptions {
   grains?: ValueObject | (() => ValueObject)
   pillar?: ValueObject
   moduleDirs?: string[]
+  /** Built-in modules that stand for those of the same name. */
+  builtins?: BuiltinModules
   /** disable_modules, whitelist_modules. */
   disabled?: string[]
   whitelist?: string[]
@@ -112,7 +115,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
   const pillar = () => options.pillar ?? {}
   const places = () => ({ options: settings.options, grains: grains(), pillar: pillar() })
   const registry = createRegistry({
-    builtins: builtinModules,
+    builtins: { ...builtinModules, ...options.builtins },
     disabled: options.disabled ?? [],
     whitelist: options.whitelist ?? [],
     alwaysThere: QUESTIONS,
