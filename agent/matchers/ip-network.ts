@@ -2,7 +2,8 @@ import { isIP } from 'node:net'
 import { get } from '../wire/value.ts'
 import type { ValueObject } from '../wire/value.ts'
 
-interface Address {
+/** An IP address as a number. */
+export interface Address {
   version: 4 | 6
   number: bigint
 }
@@ -33,7 +34,8 @@ function own(grains: ValueObject, version: 4 | 6): bigint[] {
   return numbers
 }
 
-function parsePrefix(text: string, version: 4 | 6): number | undefined {
+/** The length of a prefix, written as a number or, for IPv4, as a netmask. */
+export function parsePrefix(text: string, version: 4 | 6): number | undefined {
   const bits = version === 4 ? 32 : 128
   if (/^[0-9]{1,3}$/.test(text)) return Number(text) <= bits ? Number(text) : undefined
   const mask = version === 4 ? parseAddress(text) : undefined
@@ -42,7 +44,8 @@ function parsePrefix(text: string, version: 4 | 6): number | undefined {
   return /^1*0*$/.test(binary) ? binary.replaceAll('0', '').length : undefined
 }
 
-function parseAddress(text: string): Address | undefined {
+/** An address from its text, without a zone. */
+export function parseAddress(text: string): Address | undefined {
   const version = isIP(text)
   if (version === 4) return { version: 4, number: parseV4(text) }
   if (version !== 6 || text.includes('%')) return undefined

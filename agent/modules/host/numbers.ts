@@ -19,3 +19,8 @@ export function integer(text: string): number | bigint {
 export function float(number: number): number | Float {
   return Number.isInteger(number) ? new Float(number) : number
 }
+
+/** A share of a whole in percent, with one decimal; 0.0 of nothing. */
+export function percent(part: number, whole: number): number | Float {
+  return float(whole <= 0 ? 0 : Math.round((part / whole) * 1000) / 10)
+}

@@ -23,6 +23,21 @@ export interface ProcessStat {
 /** One process's bytes of arguments that are read. */
 const argumentBytes = 128 * 1024
 
+const states: Readonly<Record<string, string>> = {
+  R: 'running',
+  S: 'sleeping',
+  D: 'disk-sleep',
+  T: 'stopped',
+  t: 'tracing-stop',
+  Z: 'zombie',
+  X: 'dead',
+  x: 'dead',
+  K: 'wake-kill',
+  W: 'waking',
+  I: 'idle',
+  P: 'parked',
+}
+
 /** The numbers of all processes, in order. */
 export async function processIds(): Promise<number[]> {
   const names = await namesIn('/proc')
@@ -53,6 +68,12 @@ export async function processArguments(pid: number): Promise<string[]> {
   return separated.length === 1 && !text.endsWith('\0') ? text.split(' ') : separated
 }
 
+/** The name of a process: of one that the kernel cut off, the rest is taken from its arguments. */
+export function processName({ comm }: Pick<ProcessStat, 'comm'>, args: readonly string[]): string {
+  const program = (args[0] ?? '').split('/').at(-1) ?? ''
+  return Buffer.byteLength(comm) >= 15 && program.startsWith(comm) ? program : comm
+}
+
 /** The fields of /proc/PID/status by name. */
 export async function processStatus(pid: number | 'self'): Promise<Map<string, string>> {
   const fields = new Map<string, string>()
@@ -66,4 +87,9 @@ export async function processStatus(pid: number | 'self'): Promise<Map<string, s
 /** The number of the user as whom a process was started; undefined when it has ended. */
 export async function processUser(pid: number): Promise<string | undefined> {
   return words((await processStatus(pid)).get('Uid') ?? '')[0]
+}
+
+/** psutil's word for a state. */
+export function stateName(state: string): string {
+  return states[state] ?? '?'
 }
