@@ -1,5 +1,5 @@
 /** The processes of the host as /proc tells them. A process may end at any time: what is asked of one that has is undefined or empty. */
-import { namesIn, readText, words } from './files.ts'
+import { namesIn, readBytes, readText, words } from './files.ts'
 
 /** The fields of /proc/PID/stat that are used here; times in clock ticks. */
 export interface ProcessStat {
@@ -61,7 +61,7 @@ export async function processStat(pid: number): Promise<ProcessStat | undefined>
 
 /** A process's arguments; none of a kernel thread and of a zombie. */
 export async function processArguments(pid: number): Promise<string[]> {
-  const text = (await readText(`/proc/${pid}/cmdline`, argumentBytes).then((read) => read || undefined)) ?? ''
+  const text = (await readBytes(`/proc/${pid}/cmdline`, argumentBytes))?.toString('utf8') ?? ''
   if (text === '') return []
   // Whoever writes over its arguments (sshd, postgres) may leave blanks between them, and no end.
   const separated = (text.endsWith('\0') ? text.slice(0, -1) : text).split('\0')

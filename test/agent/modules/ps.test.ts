@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { cpus, totalmem, userInfo } from 'node:os'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { parseLogins } from '../../../agent/modules/host/logins.ts'
 import { Float, get } from '../../../agent/wire/value.ts'
 import type { Value, ValueObject } from '../../../agent/wire/value.ts'
@@ -57,6 +57,16 @@ describe('one process', () => {
     expect(await harness.run('ps.proc_info', [99_999_999])).toMatchObject({ return: 'ERROR: process PID not found (pid=99999999)', success: false })
     expect(await harness.run('ps.proc_info', [child.pid, ['nope']])).toMatchObject({ return: expect.stringContaining("invalid attr name 'nope'") as string })
   })
+})
+
+test('of arguments without end the beginning is kept', async () => {
+  const long = spawn('/bin/sh', ['-c', 'echo up; read line', 'x'.repeat(100_000), 'y'.repeat(100_000)], { stdio: ['pipe', 'pipe', 'ignore'] })
+  onTestFinished(() => void long.kill('SIGKILL'))
+  await new Promise((resolve) => void long.stdout.once('data', resolve))
+  const args = get(await result('ps.proc_info', [long.pid, ['cmdline']]), 'cmdline') as string[]
+
+  expect(args.map((arg) => arg.length)).toEqual([7, 2, 18, 100_000, expect.any(Number)])
+  expect(args.join(' ').length).toBeLessThanOrEqual(128 * 1024)
 })
 
 describe('finding and ending', () => {
