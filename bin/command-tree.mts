@@ -26,7 +26,17 @@ export interface CommandNode {
 
 /** Every command there is, with its options. Loads all of them. */
 export async function commandTree(): Promise<CommandNode[]> {
-  return Promise.all(COMMANDS.map(async ({ name, summary, load }: LazyCommand) => nodeOf((await load()).command as Module, [name], summary)))
+  return Promise.all(COMMANDS.map(load))
+}
+
+/** One command with all under it; undefined when there is none of that name. */
+export async function commandNode(name: string): Promise<CommandNode | undefined> {
+  const command = COMMANDS.find((one) => one.name === name)
+  return command && load(command)
+}
+
+async function load({ name, summary, load: loadModule }: LazyCommand): Promise<CommandNode> {
+  return nodeOf((await loadModule()).command as Module, [name], summary)
 }
 
 /** The help of a command as `--help` prints it, in columns of a terminal of this width. */

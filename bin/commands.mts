@@ -22,4 +22,5 @@ export const COMMANDS: readonly LazyCommand[] = [
   { name: 'jobs', summary: 'Look at jobs and their returns', load: () => import('../master/cli/jobs.ts') },
   { name: 'manage', summary: 'See which minions are up', load: () => import('../master/cli/manage.ts') },
   { name: 'events', summary: "Watch the master's events", load: () => import('../master/cli/events.ts') },
+  { name: 'completion', summary: 'Print the script that makes a shell complete this command', load: () => import('./completion.mts') },
 ]

@@ -15,7 +15,8 @@ export async function cliPage(): Promise<string> {
     '# The command line',
     GENERATED,
     `Exit codes: 0 done, 1 it failed or found something wrong, 64 the command line makes no sense, 69 what is needed is not there (an agent, a master), 70 a fault of the
-program, 77 not allowed, 78 a wrong configuration. Commands with \`--json\` print exact values for programs.`,
+program, 77 not allowed, 78 a wrong configuration. Commands with \`--json\` print exact values for programs;
+\`brine completion\` makes a shell complete all of this.`,
     block(await helpOf([], WIDTH)),
     ...parts,
     '',
