@@ -27,8 +27,15 @@ async function lookAtMaster(master: string, config: Pick<MinionConfig, 'master_p
     answer('request port', request, 'ret_port of the master, master_port here', now),
     answer('publish port', publishUrl(address, config.publish_port), 'publish_port of the master and here', now),
   ])
+  const ports = asked.map(({ finding }) => finding)
   const clock = asked.flatMap(({ offsetMs }) => (offsetMs === undefined ? [] : [offsetMs])).at(0)
-  return [name, ...asked.map(({ finding }) => finding), ...(clock === undefined ? [] : [clockFinding(master, clock)])]
+  return [name, ...ports.map((finding, index) => (index === 1 ? publishFinding(finding, config) : finding)), ...(clock === undefined ? [] : [clockFinding(master, clock)])]
+}
+
+/** While the option is Salt's default the master's own word wins, which comes with the handshake. */
+function publishFinding(finding: Finding, { publish_port: port }: Pick<MinionConfig, 'publish_port'>): Finding {
+  if (finding.state === 'ok' || port !== 4505) return finding
+  return { ...finding, state: 'warn', advice: `${finding.advice ?? ''}; or has it another publish_port, which it tells when the minion connects?` }
 }
 
 async function resolveName(host: string): Promise<Finding> {
