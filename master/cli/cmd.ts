@@ -40,6 +40,9 @@ const jobOptions = {
 
 const builder = (yargs: Argv) =>
   withColours(withConfigDir(yargs))
+    .example("$0 cmd '*' test.ping", 'who answers')
+    .example("$0 cmd -G os:Debian cmd.run 'uptime'", 'on all with this grain')
+    .example('$0 cmd web1 grains.item os --out json', 'for programs')
     .parserConfiguration({ 'boolean-negation': false, 'parse-positional-numbers': false })
     .options(targetOptions)
     .conflicts(targetConflicts())

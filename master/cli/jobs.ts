@@ -44,6 +44,9 @@ export const command: CommandModule = {
   describe: 'Look up jobs',
   builder: (yargs: Argv) =>
     withColours(withConfigDir(yargs))
+      .example('$0 jobs list', 'what was run')
+      .example('$0 jobs show 20260131120000000000', 'what each minion returned')
+      .example('$0 jobs active', 'what runs now')
       .parserConfiguration({ 'boolean-negation': false, 'parse-positional-numbers': false })
       .positional('action', {
         choices: actions,

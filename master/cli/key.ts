@@ -48,6 +48,9 @@ export const command: CommandModule = {
   describe: 'List, accept, reject and delete the keys of minions',
   builder: (yargs: Argv) =>
     withColours(withConfigDir(yargs))
+      .example('$0 key list', 'all keys')
+      .example('$0 key finger web1', 'to be compared with the fingerprint on the minion')
+      .example("$0 key accept 'web*' -y", 'accept several')
       .parserConfiguration({ 'boolean-negation': false, 'parse-positional-numbers': false })
       .positional('action', { choices: ['list', 'accept', 'reject', 'delete', 'finger'] as const, demandOption: true })
       .positional('id', { type: 'string', describe: 'Id or glob; for list also accepted, pending, rejected or denied' })

@@ -26,6 +26,8 @@ export const command: CommandModule = {
   describe: 'See which minions are up, connected, and of which version',
   builder: (yargs: Argv) =>
     withColours(withConfigDir(yargs))
+      .example('$0 manage up', 'those that answer a ping')
+      .example('$0 manage present', 'those that are connected, without asking them')
       .positional('action', {
         choices: actions,
         demandOption: true,

@@ -19,7 +19,9 @@ export const command: CommandModule = {
   command: 'master',
   describe: 'Run the master',
   builder: (yargs: Argv) =>
-    withConfigDir(yargs).option('log-level', { alias: ['l', 'log_level'], type: 'string', choices: LOG_LEVELS, describe: 'What to log to standard error' }),
+    withConfigDir(yargs)
+      .option('log-level', { alias: ['l', 'log_level'], type: 'string', choices: LOG_LEVELS, describe: 'What to log to standard error' })
+      .example('$0 master -c ./etc -l info', 'try it out in a directory of your own'),
   handler: (args) => run(() => runMaster(args as unknown as Args)),
 }
 

@@ -23,6 +23,14 @@ test('the pages have what they are about', () => {
   expect(textOf('docs/cli.md')).toMatch(/^### brine outbox list\n\n```\nbrine outbox list\n/m)
 })
 
+test('the help of every command has an example', () => {
+  const cli = pages.find((page) => page.path === 'docs/cli.md')?.text ?? ''
+  const sections = cli.split(/^##+ (?=brine )/m).slice(1)
+
+  expect(sections.length).toBeGreaterThan(25)
+  expect(sections.filter((section) => !section.includes('\nExamples:\n')).map((section) => section.split('\n')[0])).toEqual([])
+})
+
 test('every page that another one names is there', () => {
   const places = ['README.md', 'CONTRIBUTING.md', ...readdirSync(join(packageRoot, 'docs')).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)]
   const broken = places.flatMap((place) => {

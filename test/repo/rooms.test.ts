@@ -67,7 +67,7 @@ const MAY_KNOW: readonly [room: string, allowed: readonly string[]][] = [
 const OWNERS: Readonly<Record<string, readonly string[]>> = {
   'better-sqlite3': ['agent/outbox/', 'returners/sqlite3/'],
   ws: ['agent/transport/ws.ts', 'master/server/ws.ts'],
-  yargs: ['bin/program.mts', 'bin/command-tree.mts', 'agent/cli/', 'master/cli/'],
+  yargs: ['bin/', 'agent/cli/', 'master/cli/'],
   pino: ['agent/pino-log.ts'],
   'node:child_process': ['agent/jobs/process-runner.ts', 'agent/returner-host/child-process.ts', 'returners/exec/index.ts'],
   'node:worker_threads': [],
