@@ -23,6 +23,7 @@ import { openOutbox } from './outbox/outbox.ts'
 import { outboxSettingsOf } from './outbox-settings.ts'
 import type { Outbox } from './outbox/port.ts'
 import { createPillarKeeper } from './pillar/keeper.ts'
+import { namedDestination } from './returner-host/destination.ts'
 import { createReturnerHost } from './returner-host/host.ts'
 import { recordOf } from './wire/json.ts'
 
@@ -138,6 +139,7 @@ async function compose(
       ...createOutboxMethods({
         outbox,
         describe: (body) => recordOf(body).record,
+        destinationOf: (name) => namedDestination(name, host.list().map((one) => one.name)),
         // What an operator retries is tried now, also where the next attempt is an hour away.
         onRetry: (destination) => {
           const names = delivery.status().lanes.map((lane) => lane.destination)

@@ -4,6 +4,7 @@ import { callControl } from '../control/client.ts'
 import { createOutboxMethods } from '../control/outbox-methods.ts'
 import { ControlError, controlSocketPath } from '../control/protocol.ts'
 import type { Outbox } from '../outbox/port.ts'
+import { findSources } from '../returner-host/sources.ts'
 import { CliError, EXIT } from './exit-codes.ts'
 
 /** Asks the outbox, whoever has it. */
@@ -20,8 +21,10 @@ export async function withOutbox<T>(loaded: LoadedConfig, use: (ask: AskOutbox) 
   if (await isAgentThere(socket)) return use((method, params) => callControl(socket, method, params))
   const outbox = await openStore(loaded)
   // Loaded only here: a command to a running agent needs no codec.
-  const { recordOf } = await import('../wire/json.ts')
-  const methods = createOutboxMethods({ outbox, describe: (body) => recordOf(body).record })
+  const [{ recordOf }, { namedDestination }] = await Promise.all([import('../wire/json.ts'), import('../returner-host/destination.ts')])
+  const { returner_dirs: directories, returner_host: host, conf_dir: packageBase } = loaded.config
+  const returners = () => findSources({ directories, packages: host.packages, packageBase }).keys()
+  const methods = createOutboxMethods({ outbox, describe: (body) => recordOf(body).record, destinationOf: (name) => namedDestination(name, returners()) })
   try {
     return await use(async (method, params) => methods[method]?.(params))
   } finally {

@@ -11,6 +11,8 @@ export interface OutboxMethodsSettings {
   outbox: Outbox
   /** A stored body as the JSON-safe map of its return. Throws when it is damaged. */
   describe: (body: Uint8Array) => object
+  /** A destination that has had nothing yet, by its name; undefined when there is none. */
+  destinationOf?: (name: string) => DestinationRef | undefined
   /** Called after a retry, with the destination that it was for; undefined for all. */
   onRetry?: (destination: string | undefined) => void
 }
@@ -36,7 +38,7 @@ const EXPORT_ROWS = 200
 const EXPORT_BYTES = 8 * 1024 * 1024
 
 /** `outbox.status|list|show|retry|purge|export`. Parameters are checked; nothing is in the results that JSON cannot hold. */
-export function createOutboxMethods({ outbox, describe, onRetry }: OutboxMethodsSettings): ControlMethods {
+export function createOutboxMethods({ outbox, describe, destinationOf, onRetry }: OutboxMethodsSettings): ControlMethods {
   return {
     async 'outbox.status'() {
       const status = outbox.status()
@@ -55,7 +57,7 @@ export function createOutboxMethods({ outbox, describe, onRetry }: OutboxMethods
     },
     async 'outbox.retry'(params) {
       const { filter, to } = parse(changeSchema, params)
-      const target = to === undefined ? undefined : findDestination(outbox, to)
+      const target = to === undefined ? undefined : (findDestination(outbox, to) ?? destinationOf?.(to) ?? unknownDestination(outbox, to))
       const retried = await outbox.retry(present(filter), target)
       onRetry?.(to ?? filter.destination)
       return { count: retried }
@@ -101,10 +103,13 @@ function findByJid(outbox: Outbox, jid: string): Stored[] {
   return body === null ? [] : [{ returnId: null, body, acceptedAt: null, deliveries: [] }]
 }
 
-function findDestination(outbox: Outbox, name: string): DestinationRef {
+function findDestination(outbox: Outbox, name: string): DestinationRef | undefined {
+  const found = outbox.status().destinations.find((books) => books.name === name)
+  return found && { name: found.name, kind: found.kind, spec: found.spec }
+}
+
+function unknownDestination(outbox: Outbox, name: string): never {
   const known = outbox.status().destinations
-  const found = known.find((books) => books.name === name)
-  if (found !== undefined) return { name: found.name, kind: found.kind, spec: found.spec }
   throw new ControlError('UNKNOWN_DESTINATION', `there is no destination ${name}; known are ${known.map((books) => books.name).join(', ') || 'none'}`)
 }
 

@@ -49,6 +49,14 @@ export function destinationRef(returner: string, request: OptionsRequest): { ref
   return { ref: { name, kind: 'returner', spec: Buffer.from(JSON.stringify(spec)) }, spec }
 }
 
+/** The destination that is called `returner` or `returner@ret_config`; undefined when there is no such returner, or the name has more to it. */
+export function namedDestination(name: string, returners: Iterable<string>): DestinationRef | undefined {
+  const [returner = '', retConfig] = name.split('@', 2)
+  if (![...returners].includes(returner)) return undefined
+  const target = destinationRef(returner, retConfig === undefined ? {} : { retConfig })
+  return 'ref' in target && target.ref.name === name ? target.ref : undefined
+}
+
 /**
  * Reads back what `destinationRef` wrote.
  *

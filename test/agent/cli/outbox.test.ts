@@ -183,3 +183,16 @@ test('deliveries can be moved to another destination', async () => {
   expect(moved.stdout).toMatch(/^\d deliver\w+ moved to master:ab12\n$/)
   expect(outbox.list({ destination: 'sqlite3' })).toEqual([])
 })
+
+test('deliveries can be moved to a returner that has had none yet', async () => {
+  await asAgent(false)
+
+  const moved = await run('retry', '--destination', 'sqlite3', '--to', 'rawfile_json@lab')
+  const [nowhere, odd] = [await run('retry', '--all', '--to', 'rawfile_jsn'), await run('retry', '--all', '--to', 'rawfile_json@a@b')]
+  await openStore()
+
+  expect(moved.stdout).toBe('2 deliveries moved to rawfile_json@lab\n')
+  expect(nowhere.stderr).toMatch(/there is no destination rawfile_jsn; known are /)
+  expect(odd.stderr).toMatch(/there is no destination rawfile_json@a@b/)
+  expect(outbox.status().destinations).toContainEqual(expect.objectContaining({ name: 'rawfile_json@lab', kind: 'returner', queued: 2 }))
+})
