@@ -18,6 +18,7 @@ export const builtinModules: BuiltinModules = {
   mount: async () => (await import('./mount.ts')).default,
   network: async () => (await import('./network.ts')).default,
   pillar: async () => (await import('./pillar.ts')).default,
+  pkg: async () => (await import('./pkg.ts')).default,
   ps: async () => (await import('./ps.ts')).default,
   random: async () => (await import('./random.ts')).default,
   saltutil: async () => (await import('./saltutil.ts')).default,
