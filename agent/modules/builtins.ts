@@ -31,5 +31,7 @@ export const builtinModules: BuiltinModules = {
   system: async () => (await import('./system.ts')).default,
   test: async () => (await import('./test.ts')).default,
   timezone: async () => (await import('./timezone.ts')).default,
+  tls: async () => (await import('./tls.ts')).default,
   user: async () => (await import('./user.ts')).default,
+  x509: async () => (await import('./x509.ts')).default,
 }
