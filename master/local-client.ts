@@ -25,12 +25,14 @@ export class MasterForbiddenError extends Error {
 
 /**
  * Asks the master over its local socket and yields its answer line by line, without the closing one. Leaving the loop
- * early hangs up.
+ * early hangs up, and so does the signal: then the answer ends there.
  *
  * @throws MasterNotRunningError when nobody listens or it hangs up midway, MasterForbiddenError, MasterRefusedError with the master's reason
  */
-export async function* askMaster(path: string, request: LocalRequest): AsyncGenerator<LocalReply> {
+export async function* askMaster(path: string, request: LocalRequest, signal?: AbortSignal): AsyncGenerator<LocalReply> {
   const socket = connect(path)
+  const hangUp = () => void socket.destroy()
+  signal?.addEventListener('abort', hangUp)
   try {
     await new Promise<void>((done, failed) => {
       socket.once('connect', done)
@@ -44,8 +46,10 @@ export async function* askMaster(path: string, request: LocalRequest): AsyncGene
       if (reply.type === 'error') throw new MasterRefusedError(reply.message)
       yield reply
     }
+    if (signal?.aborted === true) return
     throw new MasterNotRunningError('the master hung up before it had answered: was it stopped? Its log tells')
   } finally {
+    signal?.removeEventListener('abort', hangUp)
     socket.destroy()
   }
 }

@@ -5,6 +5,7 @@ import { decode, encode } from '../agent/wire/msgpack.ts'
 import { type Value, type ValueObject, get } from '../agent/wire/value.ts'
 import { errorText } from '../returners/lib/error-code.ts'
 import type { EventBus } from './events.ts'
+import type { Target } from './expect.ts'
 import { gather } from './gather.ts'
 import { describeJob } from './job-format.ts'
 import type { JobCache } from './job-cache.ts'
@@ -51,6 +52,9 @@ export function makeLocalHandler(ports: LocalPorts): LocalHandler {
           'abort',
           ports.events.subscribe(request.prefix, ({ tag, data }) => reply({ type: 'event', tag, data: pack(data) })),
         )
+      case 'target':
+        reply({ type: 'result', data: pack(ports.jobs.expected(expandNodegroups(targetOf(request), ports.nodegroups))) })
+        return reply({ type: 'over' })
       case 'minions':
         reply({ type: 'result', data: pack({ accepted: ports.acceptedMinions(), connected: [...ports.connectedMinions()].toSorted() }) })
         return reply({ type: 'over' })
@@ -125,6 +129,10 @@ export function makeLocalHandler(ports: LocalPorts): LocalHandler {
   }
 }
 
+function targetOf({ tgt, tgt_type, delimiter }: Pick<PublishRequest, 'tgt' | 'tgt_type' | 'delimiter'>): Target {
+  return { tgt, tgt_type, ...(delimiter === undefined ? {} : { delimiter }) }
+}
+
 function newJob(request: PublishRequest): NewJob {
   const values = decode(Buffer.from(request.values, 'base64'))
   const optional = (name: 'ret_kwargs' | 'metadata') => {
@@ -134,9 +142,7 @@ function newJob(request: PublishRequest): NewJob {
   const arg = get(values, 'arg')
   if (!Array.isArray(arg)) throw new Error('arg must be a list')
   return {
-    tgt: request.tgt,
-    tgt_type: request.tgt_type,
-    ...(request.delimiter === undefined ? {} : { delimiter: request.delimiter }),
+    ...targetOf(request),
     fun: request.fun,
     arg,
     user: request.user,

@@ -39,6 +39,7 @@ export const localRequest = z.discriminatedUnion('cmd', [
     gather_job_timeout: z.number().positive().optional(),
   }),
   z.object({ cmd: z.literal('jobs'), jid: z.string().optional() }),
+  z.object({ cmd: z.literal('target'), ...target }),
   z.object({ cmd: z.literal('minions') }),
   z.object({ cmd: z.literal('events'), prefix: z.string() }),
   z.object({ cmd: z.literal('keys'), act: z.enum(['accept', 'reject', 'delete']), id: z.string(), from: z.array(z.enum(keyStates)) }),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { EXIT, makeReturnPrinter } from '../../../master/cli/print-returns.ts'
+import { EXIT, exitCodeOf, makeReturnPrinter } from '../../../master/cli/print-returns.ts'
 import { plain } from '../../../agent/outputters/nested.ts'
 
 function printer() {
@@ -7,31 +7,32 @@ function printer() {
   const made = makeReturnPrinter({
     out: undefined,
     together: false,
+    hidden: false,
     docs: false,
     showMissing: true,
     palette: plain,
     stdout: (text) => void (written.stdout += text),
     stderr: (text) => void (written.stderr += text),
   })
-  return { written, ...made }
+  return { written, ...made, exitCode: () => exitCodeOf(made.tally, (text) => void (written.stderr += text)) }
 }
 
 describe('the printer of returns', () => {
   it('shows a returner that is not there beside the untouched return, and fails nothing for it', () => {
-    const { written, returned, finish } = printer()
+    const { written, returned, exitCode } = printer()
 
     returned('web1', { return: true, retcode: 0, returner_errors: { nosuch: 'there is no returner nosuch' } })
 
     expect(written).toEqual({ stdout: 'web1:\n    True\n', stderr: 'WARNING: web1: returner nosuch: there is no returner nosuch\n' })
-    expect(finish()).toBe(EXIT.ok)
+    expect(exitCode()).toBe(EXIT.ok)
   })
 
   it('says that minions failed when a return has a retcode', () => {
-    const { written, returned, finish } = printer()
+    const { written, returned, exitCode } = printer()
 
     returned('web1', { return: 'no', retcode: 2 })
 
-    expect(finish()).toBe(EXIT.failed)
+    expect(exitCode()).toBe(EXIT.failed)
     expect(written.stderr).toBe('ERROR: Minions returned with non-zero exit code\n')
   })
 })
