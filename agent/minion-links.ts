@@ -12,7 +12,6 @@ import { createLink } from './link/link.ts'
 import type { Link } from './link/port.ts'
 import type { Logger } from './log.ts'
 import { linkSettings, transportSettings } from './minion-settings.ts'
-import type { PeriodicMine } from './mine/periodic.ts'
 import type { MasterLink } from './minion-status.ts'
 import type { PillarKeeper } from './pillar/keeper.ts'
 import { createWsTransport } from './transport/ws.ts'
@@ -54,11 +53,10 @@ interface LinkJoint {
   jobs: Jobs
   delivery: Delivery
   pillar: PillarKeeper
-  mine: PeriodicMine
 }
 
 /** What a link's events mean to the rest. */
-export function joinLink(link: Link, { config, log, clock, grains, jobs, delivery, pillar, mine }: LinkJoint): void {
+export function joinLink(link: Link, { config, log, clock, grains, jobs, delivery, pillar }: LinkJoint): void {
   link.onPublication((load) => {
     // Only a link that pinned a key can verify a publication.
     if (link.fingerprint !== undefined) void jobs.handle(load, link.fingerprint)
@@ -74,7 +72,7 @@ export function joinLink(link: Link, { config, log, clock, grains, jobs, deliver
       legacyEvents: config.enable_legacy_startup_events,
       ...(named.length > 0 && { grains: pick(grains.current(), named) }),
     }),
-    { link, clock, log: log.child({ part: 'link' }), refreshPillar: () => pillar.fetch(link).then(() => mine.begin()) },
+    { link, clock, log: log.child({ part: 'link' }), refreshPillar: () => pillar.fetch(link) },
   )
 }
 

@@ -1,45 +1,35 @@
-/** The periodic update of the mine, joined to the jobs. */
+/** The mine's own updates: an item of the schedule, as in Salt (minion.py, `__mine_interval`). */
 import type { MinionConfig } from '../config/schema.ts'
-import type { Clock } from './clock.ts'
+import type { StartedJob } from './jobs/local-job.ts'
 import type { Jobs } from './jobs/jobs.ts'
-import type { LocalJob } from './jobs/local-job.ts'
-import type { Link } from './link/port.ts'
 import type { Logger } from './log.ts'
-import { createPeriodicMine, type PeriodicMine } from './mine/periodic.ts'
-import { configuredFunctions } from './modules/mine-functions.ts'
-import type { PillarKeeper } from './pillar/keeper.ts'
-import type { Value } from './wire/value.ts'
+import type { ScheduledJob } from './schedule/local-job.ts'
+import type { ValueObject } from './wire/value.ts'
 
-interface MineParts {
-  config: Pick<MinionConfig, 'id' | 'mine_enabled' | 'mine_interval' | 'mine_return_job' | 'mine_functions'>
-  log: Logger
-  clock: Clock
-  jobs: Pick<Jobs, 'runLocal' | 'startLocal'>
-  pillar: PillarKeeper
-  linkFor: (fingerprint: string | undefined) => Pick<Link, 'fingerprint'> | undefined
+/** Its name in the schedule. */
+export const MINE_ITEM = '__mine_interval'
+
+type MineConfig = Pick<MinionConfig, 'id' | 'mine_enabled' | 'mine_interval' | 'mine_return_job'>
+
+/** The items that the minion itself adds to its schedule; none with `mine_enabled: False`. */
+export function mineItems({ mine_enabled: enabled, mine_interval: intervalMs, mine_return_job: returnJob }: MineConfig): ValueObject {
+  if (!enabled) return {}
+  const interval: ValueObject = intervalMs % 60_000 === 0 ? { minutes: intervalMs / 60_000 } : { seconds: Math.ceil(intervalMs / 1000) }
+  return { [MINE_ITEM]: { function: 'mine.update', ...interval, jid_include: true, maxrunning: 2, run_on_start: true, return_job: returnJob } }
 }
 
-/** Its name in `schedule`, as in Salt. */
-const scheduleName = '__mine_interval'
-
-/** Runs `mine.update` every `mine_interval`: as a job with a return when `mine_return_job` says so, else without a trace. */
-export function createMinionMine({ config, log, clock, jobs, pillar, linkFor }: MineParts): PeriodicMine {
-  const job: LocalJob = { fun: 'mine.update', arg: [], more: { schedule: scheduleName } }
-  return createPeriodicMine(
-    { enabled: config.mine_enabled, intervalMs: config.mine_interval },
-    {
-      clock,
-      log,
-      hasFunctions: () => configuredFunctions(config.mine_functions as Value, pillar.current()) !== undefined,
-      async update() {
-        if (config.mine_return_job) return (await jobs.startLocal(job, linkFor(undefined)?.fingerprint)).over
-        const { success, return: value } = await jobs.runLocal({ ...job.more, fun: job.fun, arg: job.arg, tgt: config.id, tgt_type: 'glob', jid: scheduleJid })
-        if (!success) log.warn({ value }, 'the mine could not be updated')
-        return value
-      },
-    },
-  )
+/**
+ * Starts a job of the schedule. An update of the mine that returns to nobody runs without a trace: its rows and its return would be
+ * one more of each for every hour and minion.
+ */
+export function createScheduledStart(config: MineConfig, jobs: Pick<Jobs, 'runLocal' | 'startLocal'>, log: Logger) {
+  return async (job: ScheduledJob, master: string | undefined): Promise<StartedJob> => {
+    if (job.more['schedule'] !== MINE_ITEM || config.mine_return_job) return jobs.startLocal(job, master)
+    const load = { ...job.more, fun: job.fun, arg: job.arg, tgt: config.id, tgt_type: 'glob', jid: 'mine-update' }
+    const over = jobs.runLocal(load).then((ret) => {
+      if (!ret.success) log.warn({ value: ret.return }, 'The mine could not be updated')
+      return ret
+    })
+    return { jid: 'mine-update', over }
+  }
 }
-
-/** A job without rows needs no id of its own. */
-const scheduleJid = 'mine-update'

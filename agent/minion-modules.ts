@@ -16,7 +16,7 @@ import { builtinModules } from './modules/builtins.ts'
 import { CommandExecutionError } from './modules/contract.ts'
 import type { FileFailure } from './modules/description.ts'
 import { lookupOption } from './modules/option-lookup.ts'
-import { createRegistry, type Registry } from './modules/registry.ts'
+import { createRegistry, failedFiles, type Registry } from './modules/registry.ts'
 import type { ScheduleControl } from './modules/schedule-control.ts'
 import type { MasterAccess, ReturnerSummary } from './modules/services.ts'
 import type { PillarKeeper } from './pillar/keeper.ts'
@@ -86,7 +86,7 @@ export function createModules(parts: ModuleParts): MinionModules {
       user: agentUser(),
       outputLimitBytes: config.jobs.output_limit,
       newKeys: async () => (await import('./keys/new-keys.ts')).newKeys({ pkiDir: config.pki_dir, keySize: config.keysize }),
-      siteFailures: async (kind) => (kind === 'modules' ? registry.failures() : (parts.failures?.[kind]() ?? [])),
+      siteFailures: async (kind) => (kind === 'modules' ? failedFiles(await registry.notLoaded('files')) : (parts.failures?.[kind]() ?? [])),
       refreshGrains: async () => void (await grains.refresh()),
       changeGrains,
       returners: parts.returners,

@@ -6,6 +6,7 @@ import type { Logger } from './log.ts'
 import type { MasterLink } from './minion-status.ts'
 import type { ScheduleControl } from './modules/schedule-control.ts'
 import { createOfflineControl, createScheduleControl } from './schedule/control.ts'
+import { MINE_ITEM, mineItems } from './minion-mine.ts'
 import type { ScheduledJob } from './schedule/local-job.ts'
 import { createSchedule, type Schedule } from './schedule/schedule.ts'
 import { savedFile } from './schedule/source.ts'
@@ -32,7 +33,7 @@ export function createMinionSchedule(parts: ScheduleParts): MinionSchedule {
   const { loaded, clock, links, pillar } = parts
   const { config } = loaded
   const log = parts.log.child({ part: 'schedule' })
-  const schedule = createSchedule(config.schedule as ValueObject, {
+  const schedule = createSchedule(withoutMine(config.schedule as ValueObject), {
     clock,
     log,
     pillar: () => pillar.current(),
@@ -45,8 +46,19 @@ export function createMinionSchedule(parts: ScheduleParts): MinionSchedule {
     },
     start: (job, master) => parts.start(job, master),
   })
-  pillar.onChange(() => schedule.refresh())
+  let hasPillar = false
+  pillar.onChange(() => {
+    // The pillar names functions of the mine, and may allow them: the first update comes after it.
+    if (hasPillar) return schedule.refresh()
+    hasPillar = true
+    schedule.setOwn(mineItems(config))
+  })
   return { schedule, control: createScheduleControl(schedule, scheduleFile(loaded)) }
+}
+
+/** Salt's minion saves its item with the others: a file that was moved over may have it. */
+function withoutMine({ [MINE_ITEM]: _salts, ...items }: ValueObject): ValueObject {
+  return items
 }
 
 function scheduleFile({ config }: LoadedConfig): string {

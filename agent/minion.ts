@@ -15,14 +15,14 @@ import { createMinionGrains } from './minion-grains.ts'
 import { createCallServer } from './minion-calls.ts'
 import { createMinionJobs } from './minion-jobs.ts'
 import { createLinks, joinLink, linkWithKey } from './minion-links.ts'
-import { createMinionMine } from './minion-mine.ts'
+import { createScheduledStart } from './minion-mine.ts'
+import { createMinionPillar } from './minion-pillar.ts'
 import { beginSchedule, createMinionSchedule } from './minion-schedule.ts'
 import { deliverySettings, hostSettings } from './minion-settings.ts'
 import { statusOf } from './minion-status.ts'
 import { openOutbox } from './outbox/outbox.ts'
 import { outboxSettingsOf } from './outbox-settings.ts'
 import type { Outbox } from './outbox/port.ts'
-import { createPillarKeeper } from './pillar/keeper.ts'
 import { namedDestination } from './returner-host/destination.ts'
 import { createReturnerHost } from './returner-host/host.ts'
 import { recordOf } from './wire/json.ts'
@@ -118,8 +118,8 @@ async function compose(
   outbox.onGap(alarms.gap)
   outbox.onAvailability(alarms.availability)
 
-  const pillar = createPillarKeeper(config, grains.current, links.map(({ link }) => link), log)
-  const { schedule, control: scheduleControl } = createMinionSchedule({ loaded, log, clock, links, grains, pillar, start: (job, master) => jobs.startLocal(job, master) })
+  const pillar = createMinionPillar(config, grains.current, links.map(({ link }) => link), log)
+  const { schedule, control: scheduleControl } = createMinionSchedule({ loaded, log, clock, links, grains, pillar, start: (job, master) => startScheduled(job, master) })
   const jobs = createMinionJobs({
     loaded, log, clock, outbox, delivery, grains, pillar, linkFor,
     refreshReturners: async () => void (await host.refresh()),
@@ -130,6 +130,7 @@ async function compose(
     },
     schedule: scheduleControl,
   })
+  const startScheduled = createScheduledStart(config, jobs, log)
   for (const { link } of links) releases.push(() => link.stop())
   releases.push(() => delivery.stop(DELIVERY_GRACE_MS))
 
@@ -160,11 +161,9 @@ async function compose(
   await reportInterrupted(outbox, jobs, log)
   delivery.start()
   host.describeSite().catch((error: unknown) => log.error({ err: error }, 'The returner directories could not be looked into'))
-  const mine = createMinionMine({ config, log, clock, jobs, pillar, linkFor })
-  releases.push(() => mine.stop())
-  for (const { link } of links) {
-    joinLink(link, { config, log, clock, grains, jobs, delivery, pillar, mine })
-  }
+  for (const { link } of links) joinLink(link, { config, log, clock, grains, jobs, delivery, pillar })
+  // With a master it comes after the connect.
+  if (links.length === 0) await pillar.refresh()
   beginSchedule(schedule, { loaded, links })
   const cancelStart = clock.timer(config.random_startup_delay * clock.random(), () => {
     for (const { link } of links) link.start()

@@ -6,6 +6,7 @@ import { hostname } from 'node:os'
 import { z } from 'zod'
 import { fileServerOptions } from './file-server-options.ts'
 import { count, duration, flag, logLevel, oneOf, path, text, textList } from './option-types.ts'
+import { pillarOptions } from './pillar-options.ts'
 
 /** Every option of the master. Unknown top-level keys are legal in Salt and are passed over. */
 export const masterSchema = z.object({
@@ -64,18 +65,7 @@ export const masterSchema = z.object({
   presence_events: flag().default(false).describe('Tell on the event bus who is connected'),
   loop_interval: seconds().prefault(60).describe('How often it is told'),
 
-  pillar_roots: z
-    .record(z.string(), z.array(path(), { error: 'expected a list of directories' }))
-    .default({ base: ['/srv/pillar'] })
-    .describe('Directories of the pillar: environment → list'),
-  state_top: text()
-    .transform((name) => name.replace(/^(?:salt:\/)?\/+/, ''))
-    .refine((name) => name !== '' && !name.split('/').includes('..'), { error: 'is not the name of a file in pillar_roots' })
-    .prefault('top.sls')
-    .describe('The top file of each environment'),
-  pillar_source_merging_strategy: oneOf('smart', 'recurse', 'overwrite', 'none').default('smart').describe('How pillar files are merged'),
-  pillar_merge_lists: flag().default(false).describe('Join lists of the same key'),
-  pillar_includes_override_sls: flag().default(false).describe('What is included counts more than the file that includes it'),
+  ...pillarOptions(),
   nodegroups: z.record(z.string(), z.union([z.string(), z.array(z.string())])).default({}).describe('Named targets'),
   mine_get: z
     .record(z.string(), z.array(z.string(), { error: 'expected a list of patterns' }))

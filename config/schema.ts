@@ -5,9 +5,12 @@
 import { z } from 'zod'
 import { fileServerOptions } from './file-server-options.ts'
 import { count, duration, flag, logLevel, oneOf, path, share, size, text, textList } from './option-types.ts'
+import { pillarOptions } from './pillar-options.ts'
 
 /** Waits and time limits below this would keep a processor busy, or leave no time to answer. */
 const SHORTEST_WAIT_MS = 100
+/** The schedule counts in seconds. */
+const SHORTEST_INTERVAL_MS = 1000
 /** What is dropped sooner than this was never kept. */
 const SHORTEST_AGE_MS = 60_000
 const MIB = 1024 * 1024
@@ -20,7 +23,7 @@ const masterOptions = {
     .prefault('salt')
     .describe('The master, host or host:port; a list connects to each of them'),
   master_type: oneOf('str', 'disable').default('str').describe('`disable` runs without a master'),
-  file_client: oneOf('remote', 'local').default('remote').describe('`local`: files come from file_roots of this host, and there is no master'),
+  file_client: oneOf('remote', 'local').default('remote').describe('`local`: files come from file_roots and the pillar from pillar_roots of this host, and there is no master'),
   use_master_when_local: flag().default(false).describe('With `file_client: local`: connect to the master all the same'),
   master_port: count(1, 65_535).default(4506).describe("The master's request port"),
   publish_port: count(1, 65_535).default(4505).describe("The master's publish port; the master's own word wins while this is the default"),
@@ -142,9 +145,10 @@ const workOptions = {
   multifunc_ordered: flag().default(false).describe('Results of a multi-function job as a list in order'),
   pillarenv: text().nullable().prefault(null).describe('The one environment the pillar comes from; all when not set'),
   pillar_raise_on_missing: flag().default(false).describe('`pillar.get` of a missing key without a default fails'),
-  pillar_merge_lists: flag().default(false).describe('`pillar.get merge=True` joins lists'),
+  pillarenv_from_saltenv: flag().default(false).describe('Without pillarenv: saltenv is the one environment of the pillar'),
+  ...pillarOptions(),
   mine_enabled: flag().default(true).describe('Update the mine by itself'),
-  mine_interval: duration('m').prefault(60).describe('How often; a bare number is minutes'),
+  mine_interval: duration('m', SHORTEST_INTERVAL_MS).prefault(60).describe('How often; a bare number is minutes'),
   mine_return_job: flag().default(false).describe('Return those updates as jobs'),
   mine_functions: z.record(z.string(), z.unknown()).default({}).describe('What the mine gets: function or name → arguments'),
   start_event_grains: textList().prefault([]).describe('Grains sent with the start event'),

@@ -10,7 +10,7 @@ import type { FileReceiver } from './fileserver/receive.ts'
 import type { JobCache } from './job-cache.ts'
 import type { Mine } from './mine.ts'
 import type { MinionData } from './minion-data.ts'
-import type { CompilePillar } from './pillar/compile.ts'
+import type { CompilePillar } from '../agent/pillar-roots/compile.ts'
 import type { Answer, CommandHandler } from './requests.ts'
 
 export interface CommandPorts {

@@ -6,8 +6,9 @@ import type { Grains } from '../grains/grains.ts'
 import type { Link, LinkState } from '../link/port.ts'
 import type { Logger } from '../log.ts'
 import { createLinks, linkWithKey } from '../minion-links.ts'
+import { createMinionPillar } from '../minion-pillar.ts'
 import type { MasterLink } from '../minion-status.ts'
-import { createPillarKeeper, type PillarKeeper } from '../pillar/keeper.ts'
+import type { PillarKeeper } from '../pillar/keeper.ts'
 import type { AgentAccess } from './agent-access.ts'
 
 export interface MasterSide {
@@ -32,12 +33,14 @@ interface Wanted {
 /** Settled for this call: whoever waits longer waits for a person or for the network. */
 const FAILED: ReadonlySet<LinkState> = new Set(['pending', 'rejected', 'full', 'waiting', 'stopped'])
 
-/** Finds the way to the master and asks it for the pillar; without one the pillar is empty. */
+/** Finds the way to the master and asks it for the pillar; where it cannot be had the pillar is empty. Masterless it is this host's own. */
 export async function reachMaster(wanted: Wanted, parts: { loaded: LoadedConfig; log: Logger; clock: Clock; grains: Grains }): Promise<MasterSide> {
   const { loaded, log, clock, grains } = parts
   const { agent, useMaster } = wanted
   if (!useMaster || isMasterless(loaded.config)) {
-    const pillar = createPillarKeeper(loaded.config, grains.current, [], log)
+    const pillar = createMinionPillar(loaded.config, grains.current, [], log)
+    // Without a master this host compiles it; as another minion than its own nobody is asked.
+    if (isMasterless(loaded.config)) await pillar.refresh()
     return { pillar, linkFor: () => undefined, links: [], trouble: undefined, close: () => Promise.resolve() }
   }
   if (agent !== undefined) {
@@ -45,7 +48,7 @@ export async function reachMaster(wanted: Wanted, parts: { loaded: LoadedConfig;
     return { pillar: agent.pillar, linkFor: () => agent.link, links: [], trouble: asked, close: () => Promise.resolve() }
   }
   const links = await createLinks(loaded, log, clock, grains, undefined)
-  const pillar = createPillarKeeper(loaded.config, grains.current, links.map(({ link }) => link), log)
+  const pillar = createMinionPillar(loaded.config, grains.current, links.map(({ link }) => link), log)
   await connectOne(links, wanted.connectMs, clock)
   const isConnected = links.some(({ link }) => link.state === 'connected')
   const trouble = isConnected ? ((await pillar.refresh()) ? undefined : 'the master did not give it') : whyNot(links)

@@ -6,5 +6,10 @@ import type { Value, ValueObject } from '../wire/value.ts'
  * is a path. Undefined when it is nowhere.
  */
 export function lookupOption(name: string, places: { options: ValueObject; grains: ValueObject; pillar: ValueObject }): Value | undefined {
-  return traverse(places.options, name) ?? traverse(places.grains, name) ?? traverse(places.pillar, name)
+  for (const place of [places.options, places.grains, places.pillar]) {
+    const found = traverse(place, name)
+    // What is set to None is found.
+    if (found !== undefined) return found
+  }
+  return undefined
 }

@@ -42,10 +42,8 @@ export type Lookup =
 export interface Registry {
   lookup(fun: string): Promise<Lookup>
   list(): Promise<FunctionDescription[]>
-  /** The site's files that did not load, with their reasons. */
-  failures(): Promise<FileFailure[]>
-  /** Modules that are there but not for use, with why, sorted by name. */
-  notLoaded(): Promise<NotLoaded[]>
+  /** Modules that are there but not for use, with why, sorted by name. `files`: only the site's, which imports no built-in one. */
+  notLoaded(of?: 'all' | 'files'): Promise<NotLoaded[]>
   /** Loads the site's files again. */
   refresh(): Promise<void>
 }
@@ -105,15 +103,14 @@ export function createRegistry(settings: RegistrySettings): Registry {
       }
       return [...all.values()].toSorted((a, b) => (`${a.module}.${a.name}` < `${b.module}.${b.name}` ? -1 : 1))
     },
-    failures: async () => (await siteFiles()).flatMap((entry) => ('error' in entry ? [{ file: entry.file, error: entry.error }] : [])),
-    async notLoaded() {
+    async notLoaded(of = 'all') {
       const all: NotLoaded[] = []
-      for (const name of Object.keys(settings.builtins)) {
+      for (const name of of === 'all' ? Object.keys(settings.builtins) : []) {
         const loaded = visible(name) ? await builtin(name) : undefined
         if (loaded !== undefined && loaded.description.virtual !== true) all.push({ name, reason: loaded.description.virtual })
       }
       for (const entry of await siteFiles()) {
-        if ('error' in entry) all.push({ name: moduleNameOf(entry.file), reason: `${entry.file}: ${entry.error}` })
+        if ('error' in entry) all.push({ name: moduleNameOf(entry.file), reason: entry.error, file: entry.file })
         else if (entry.module.virtual !== true) all.push({ name: entry.module.name, reason: entry.module.virtual })
       }
       return all.filter(({ name }) => visible(name)).toSorted((one, other) => (one.name < other.name ? -1 : 1))
@@ -123,6 +120,11 @@ export function createRegistry(settings: RegistrySettings): Registry {
       await siteFiles()
     },
   }
+}
+
+/** The site's files among what is not loaded. */
+export function failedFiles(notLoaded: readonly NotLoaded[]): FileFailure[] {
+  return notLoaded.flatMap(({ file, reason }) => (file === undefined ? [] : [{ file, error: reason }]))
 }
 
 interface LoadedBuiltin {

@@ -26,6 +26,8 @@ export interface JobControl {
 export interface NotLoaded {
   name: string
   reason: string
+  /** The site's file that does not load; absent for what loads and is not for this host. */
+  file?: string
 }
 
 /** A returner as `sys` tells of it; `reason` when it does not load. */
@@ -39,8 +41,6 @@ export interface ReturnerSummary {
 /** The functions there are. */
 export interface FunctionCatalogue {
   list(): Promise<FunctionDescription[]>
-  /** The site's files that did not load, with their reasons. */
-  failures(): Promise<FileFailure[]>
   /** Modules that are there but not for use, with why: a file that does not load, a module that is not for this host. */
   notLoaded(): Promise<NotLoaded[]>
 }

@@ -1,4 +1,3 @@
-import { basename } from 'node:path'
 import { pythonStr } from '../matchers/python-text.ts'
 import { get } from '../wire/value.ts'
 import type { Value, ValueObject } from '../wire/value.ts'
@@ -33,13 +32,12 @@ function mapOf<T>(found: [string, T][], value: (one: T) => Value): ValueObject {
 }
 
 function reasons(list: NotLoaded[], patterns: Value[]): ValueObject {
-  return mapOf(list.filter(({ name }) => isSelected(`${name}.`, patterns)).map(({ name, reason }) => [name, reason]), (reason) => reason)
+  return mapOf(list.filter(({ name }) => isSelected(`${name}.`, patterns)).map(({ name, reason, file }) => [name, file === undefined ? reason : `${file}: ${reason}`]), (reason) => reason)
 }
 
 /** What does not load, as the last lines of a list: `NAME: does not load: REASON`. */
 async function broken(context: BuiltinContext, patterns: Value[]): Promise<string[]> {
-  const failed = (await context.agent.siteFailures('modules')).map(({ file, error }): NotLoaded => ({ name: basename(file).replace(/\.[^.]+$/, ''), reason: error }))
-  return lines(failed, patterns)
+  return lines((await context.agent.functions.notLoaded()).filter(({ file }) => file !== undefined), patterns)
 }
 
 function lines(failed: NotLoaded[], patterns: Value[]): string[] {

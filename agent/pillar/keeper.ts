@@ -27,18 +27,19 @@ export interface WatchedPillar extends PillarKeeper {
   onChange(listener: () => void): void
 }
 
-/** Whose pillar, and the option `pillarenv`. */
+/** Whose pillar, and the options `saltenv` and `pillarenv`. */
 export interface PillarSettings {
   id: string
+  saltenv: string | null
   pillarenv: string | null
 }
 
 /** A keeper with an empty pillar until a master gives one. `grains`: today's, given to the master with each question. */
-export function createPillarKeeper({ id, pillarenv }: PillarSettings, grains: () => ValueObject, links: readonly Link[], log: Logger): WatchedPillar {
+export function createPillarKeeper({ id, saltenv, pillarenv }: PillarSettings, grains: () => ValueObject, links: readonly Link[], log: Logger): WatchedPillar {
   let pillar: ValueObject = {}
   const listeners: (() => void)[] = []
   const ask = (link: Link, question: PillarQuestion): Promise<ValueObject> =>
-    requestPillar(link, { id, grains: grains(), saltenv: null, pillarenv, ...question })
+    requestPillar(link, { id, grains: grains(), saltenv, pillarenv, ...question })
   const connected = (): Link | undefined => links.find((link) => link.state === 'connected')
 
   async function fetch(link: Link): Promise<void> {

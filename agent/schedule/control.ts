@@ -15,18 +15,29 @@ export function createScheduleControl(schedule: Schedule, file: string): Schedul
     ...textControl(),
     items(where) {
       const pillar = where === 'opts' ? {} : schedule.fromPillar()
-      const configured = where === 'pillar' ? {} : schedule.configured()
-      return Object.assign(plainMap(pillar), configured)
+      return Object.assign(plainMap(pillar), where === 'pillar' ? {} : changeable(schedule))
     },
     state: (name): ScheduleState => schedule.status(name),
     change(edit, persist) {
-      const changed = schedule.configured()
+      const before = schedule.own()
+      const changed = changeable(schedule)
       edit(changed)
+      const own = plainMap(undefined)
+      for (const name of Object.keys(before)) {
+        if (Object.hasOwn(changed, name)) own[name] = changed[name] ?? null
+        delete changed[name]
+      }
       if (persist) write(file, changed)
+      schedule.setOwn(own)
       schedule.configure(changed)
     },
     runNow: (name) => schedule.runNow(name),
   }
+}
+
+/** The items of the configuration with those that the minion itself added. */
+function changeable(schedule: Schedule): ValueObject {
+  return Object.assign(schedule.configured(), schedule.own())
 }
 
 /**

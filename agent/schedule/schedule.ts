@@ -51,6 +51,9 @@ export interface Schedule {
   configured(): ValueObject
   /** Takes other items of the configuration; what stays the same keeps its due time. */
   configure(schedule: ValueObject): void
+  /** The items that the minion itself added. They count before all others, and are never saved. */
+  own(): ValueObject
+  setOwn(items: ValueObject): void
   /** The pillar or the grains changed. */
   refresh(): void
   /** The items of the pillar. */
@@ -86,6 +89,7 @@ export function createSchedule(initial: ValueObject, deps: ScheduleDeps): Schedu
   const entries = new Map<string, Entry>()
   const running = new Map<string, number>()
   let configured = plainMap(initial)
+  let own = plainMap(undefined)
   let globals: ValueObject = Object.create(null) as ValueObject
   let offset = clock.now() - clock.monotonic()
   let cancel: (() => void) | undefined
@@ -105,7 +109,7 @@ export function createSchedule(initial: ValueObject, deps: ScheduleDeps): Schedu
 
   /** Makes the entries those of today's configuration and pillar. */
   function sync(): void {
-    const schedule = Object.assign(Object.create(null) as ValueObject, fromPillar(), configured)
+    const schedule = Object.assign(Object.create(null) as ValueObject, fromPillar(), configured, own)
     globals = schedule
     for (const name of entries.keys()) if (!Object.hasOwn(schedule, name)) entries.delete(name)
     for (const [name, data] of Object.entries(schedule)) if (!GLOBAL_KEYS.includes(name)) syncOne(name, data)
@@ -234,6 +238,11 @@ export function createSchedule(initial: ValueObject, deps: ScheduleDeps): Schedu
     configured: () => plainMap(configured),
     configure(schedule) {
       configured = plainMap(schedule)
+      sync()
+    },
+    own: () => plainMap(own),
+    setOwn(items) {
+      own = plainMap(items)
       sync()
     },
     refresh: sync,

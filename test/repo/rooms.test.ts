@@ -37,8 +37,9 @@ const MAY_KNOW: readonly [room: string, allowed: readonly string[]][] = [
     ],
   ],
   ['agent/events/', [...COMMON, 'agent/wire/', 'agent/delivery/', 'agent/link/port.ts', 'agent/outbox/port.ts']],
-  ['agent/mine/', COMMON],
-  ['agent/pillar/', [...COMMON, 'agent/wire/', 'agent/link/port.ts']],
+  // Salt's pillar compiler: the embedded master asks it for its minions, and a minion without a master in its own process.
+  ['agent/pillar-roots/', [...COMMON, 'agent/wire/', 'agent/matchers/', 'agent/modules/error-text.ts', 'config/yaml.ts', 'config/yaml-value.ts']],
+  ['agent/pillar/', [...COMMON, 'agent/wire/', 'agent/link/port.ts', 'agent/pillar-roots/']],
   [
     'agent/returner-host/',
     [...COMMON, 'agent/wire/', 'agent/outbox/port.ts', 'agent/delivery/port.ts', 'config/', 'returners/contract.ts', 'returners/registry.ts', 'returners/lib/'],
@@ -57,7 +58,7 @@ const MAY_KNOW: readonly [room: string, allowed: readonly string[]][] = [
   ['returners/registry.ts', ['returners/']],
   // A returner; `returners/<name>/` itself is added below.
   ['returners/', ['returners/contract.ts', 'returners/lib/']],
-  ['master/', [...COMMON, 'agent/pino-log.ts', 'agent/wire/', 'agent/transport/', 'agent/matchers/', 'agent/fileserver/', 'agent/outputters/', 'config/', 'returners/']],
+  ['master/', [...COMMON, 'agent/pino-log.ts', 'agent/wire/', 'agent/transport/', 'agent/matchers/', 'agent/fileserver/', 'agent/pillar-roots/', 'agent/outputters/', 'config/', 'returners/']],
   ['bin/', ['agent/cli/', 'agent/entry-points.ts', 'master/cli/']],
   ['scripts/', ['agent/', 'bin/', 'config/', 'master/', 'returners/', 'test/']],
   ['test/', ['']],

@@ -18,7 +18,7 @@ import { scanSiteModules } from '../../../agent/jobs/site-modules.ts'
 import type { Logger } from '../../../agent/log.ts'
 import { builtinModules } from '../../../agent/modules/builtins.ts'
 import { lookupOption } from '../../../agent/modules/option-lookup.ts'
-import { createRegistry } from '../../../agent/modules/registry.ts'
+import { createRegistry, failedFiles } from '../../../agent/modules/registry.ts'
 import type { BuiltinModules } from '../../../agent/modules/registry.ts'
 import type { ProcessMark, ReceivedJob, UnfinishedJob } from '../../../agent/outbox/port.ts'
 import { createScheduleControl } from '../../../agent/schedule/control.ts'
@@ -172,7 +172,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
         user: { uid: process.getuid?.() ?? 0, name: userInfo().username, home: userInfo().homedir },
         outputLimitBytes: options.outputLimitBytes ?? 64 * 1024 * 1024,
         newKeys: () => Promise.resolve(),
-        siteFailures: (kind) => (kind === 'modules' ? registry.failures() : Promise.resolve([])),
+        siteFailures: async (kind) => (kind === 'modules' ? failedFiles(await registry.notLoaded('files')) : []),
         refreshGrains: () => Promise.resolve(),
         returners: () => Promise.resolve([]),
         changeGrains: (decide) => Promise.resolve(decide(grains()).answer),

@@ -10,7 +10,7 @@ test('tells of each pillar that a master gave, after it is the current one, and 
     () => Promise.resolve({ n: 2 }),
   ]
   const link = fakeLink({ requestPrivate: () => answers.shift()?.() ?? Promise.reject(new Error('asked too often')) })
-  const keeper = createPillarKeeper({ id: 'm1', pillarenv: null }, () => ({}), [link], silentLogger)
+  const keeper = createPillarKeeper({ id: 'm1', saltenv: null, pillarenv: null }, () => ({}), [link], silentLogger)
   const told: unknown[] = []
   keeper.onChange(() => told.push(keeper.current()))
 

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { toJsonValue } from '../../../agent/wire/json.ts'
-import { type PillarQuestion, type PillarSettings, makePillarCompiler } from '../../../master/pillar/compile.ts'
-import { recordingLog } from '../test-master.ts'
+import { type PillarQuestion, type PillarSettings, makePillarCompiler } from '../../../agent/pillar-roots/compile.ts'
+import { recordingLog } from '../../master/test-master.ts'
 
 let root: string
 
@@ -141,10 +141,10 @@ describe('includes', () => {
 
 describe('a file that cannot be read as plain YAML', () => {
   const cases: [string, string, string][] = [
-    ['Jinja blocks', 'a: 1\n{% if true %}\nb: 2\n{% endif %}\n', 'web.sls:2: Jinja ({% or {{) is not rendered by this master; write plain YAML'],
-    ['Jinja expressions', "a: {{ pillar['x'] }}\n", 'web.sls:1: Jinja ({% or {{) is not rendered by this master; write plain YAML'],
-    ['another renderer', '#!py\ndef run(): return {}\n', 'web.sls:1: this master has no renderer but yaml; write plain YAML and remove the line that names another'],
-    ['a pipeline', '#!yaml|gpg\na: 1\n', 'web.sls:1: this master has no renderer but yaml; write plain YAML and remove the line that names another'],
+    ['Jinja blocks', 'a: 1\n{% if true %}\nb: 2\n{% endif %}\n', 'web.sls:2: Jinja ({% or {{) is not rendered here; write plain YAML'],
+    ['Jinja expressions', "a: {{ pillar['x'] }}\n", 'web.sls:1: Jinja ({% or {{) is not rendered here; write plain YAML'],
+    ['another renderer', '#!py\ndef run(): return {}\n', 'web.sls:1: there is no renderer but yaml here; write plain YAML and remove the line that names another'],
+    ['a pipeline', '#!yaml|gpg\na: 1\n', 'web.sls:1: there is no renderer but yaml here; write plain YAML and remove the line that names another'],
     ['broken YAML', 'a: 1\n  b: [hunter2\n', 'web.sls:1:4: nested maps cannot stand on one line; perhaps a text with a colon needs quotes'],
     ['a key twice', 'a: 1\na: 2\n', 'web.sls:2:1: this key occurs twice in the same map'],
   ]
@@ -164,7 +164,7 @@ describe('a file that cannot be read as plain YAML', () => {
   test('also a top file is told with its place', () => {
     write({ 'base/top.sls': "base:\n  '*':\n    {% if x %}\n" })
 
-    expect(compiler()()).toEqual({ _errors: ['Rendering Primary Top file failed, render error:\ntop.sls:3: Jinja ({% or {{) is not rendered by this master; write plain YAML'] })
+    expect(compiler()()).toEqual({ _errors: ['Rendering Primary Top file failed, render error:\ntop.sls:3: Jinja ({% or {{) is not rendered here; write plain YAML'] })
   })
 })
 

@@ -1,7 +1,7 @@
 /** An sls with what it includes (pillar/__init__.py, render_pstate). */
-import { globMatch } from '../../agent/matchers/glob.ts'
-import { type Value, entries, get, isMap, mapOf } from '../../agent/wire/value.ts'
-import { errorText } from '../../returners/lib/error-code.ts'
+import { globMatch } from '../matchers/glob.ts'
+import { type Value, entries, get, isMap, mapOf } from '../wire/value.ts'
+import { errorText } from '../modules/error-text.ts'
 import { type MergeSettings, type PillarMap, mergePillar } from './merge.ts'
 import { type PillarRoots, findSls, type SlsFile } from './roots.ts'
 import type { ReadSls } from './sls-reader.ts'

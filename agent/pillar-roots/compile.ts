@@ -1,8 +1,8 @@
 /** One minion's pillar, compiled from the top files and sls of `pillar_roots` as Salt's default does (pillar/__init__.py). */
-import type { Logger } from '../../agent/log.ts'
-import { globMatch } from '../../agent/matchers/glob.ts'
-import { type Subject, isTargeted } from '../../agent/matchers/match.ts'
-import type { ValueObject } from '../../agent/wire/value.ts'
+import type { Logger } from '../log.ts'
+import { globMatch } from '../matchers/glob.ts'
+import { type Subject, isTargeted } from '../matchers/match.ts'
+import type { ValueObject } from '../wire/value.ts'
 import { type MergeSettings, type PillarMap, asObject, mergePillar } from './merge.ts'
 import { type PillarRoots, listSls } from './roots.ts'
 import { makeSlsRenderer } from './render.ts'

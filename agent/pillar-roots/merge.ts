@@ -1,6 +1,6 @@
 /** The strategies by which pillar is merged. */
-import { dictUpdate } from '../../agent/matchers/dict-update.ts'
-import { type Value, type ValueObject, entries, isObject, mapOf } from '../../agent/wire/value.ts'
+import { dictUpdate } from '../matchers/dict-update.ts'
+import { type Value, type ValueObject, entries, isObject, mapOf } from '../wire/value.ts'
 
 export type PillarMap = ValueObject | Map<Value, Value>
 

@@ -1,7 +1,7 @@
 /** The pillar's top files: which target gets which sls, in which environment (pillar/__init__.py, get_tops and merge_tops). */
-import { pythonStr } from '../../agent/matchers/python-text.ts'
-import { type Value, entries, get, isMap } from '../../agent/wire/value.ts'
-import { errorText } from '../../returners/lib/error-code.ts'
+import { pythonStr } from '../matchers/python-text.ts'
+import { type Value, entries, get, isMap } from '../wire/value.ts'
+import { errorText } from '../modules/error-text.ts'
 import { type PillarRoots, findFile, findSls } from './roots.ts'
 import type { ReadSls } from './sls-reader.ts'
 

@@ -1,9 +1,9 @@
 /** Reading one file of the pillar: plain YAML only, what would need another renderer is refused by name. */
 import { readFileSync, statSync } from 'node:fs'
-import type { Value } from '../../agent/wire/value.ts'
+import type { Value } from '../wire/value.ts'
 import { parseYaml } from '../../config/yaml.ts'
 import { readYaml } from '../../config/yaml-value.ts'
-import { errorText } from '../../returners/lib/error-code.ts'
+import { errorText } from '../modules/error-text.ts'
 
 /** Why a file could not be read as pillar; the text names file, place and what to do, and quotes nothing of the file. */
 export class SlsError extends Error {
@@ -73,8 +73,8 @@ function refuseRenderers(text: string, name: string): void {
   const pipeline = /^#!\s*(\S.*?)\s*$/.exec(lines[0] ?? '')?.[1]
   // A path is a real shebang, which Salt passes over.
   if (pipeline !== undefined && !pipeline.startsWith('/') && pipeline !== 'yaml') {
-    throw new SlsError(`${name}:1: this master has no renderer but yaml; write plain YAML and remove the line that names another`)
+    throw new SlsError(`${name}:1: there is no renderer but yaml here; write plain YAML and remove the line that names another`)
   }
   const at = lines.findIndex((line) => /\{%|\{\{/.test(line))
-  if (at >= 0) throw new SlsError(`${name}:${at + 1}: Jinja ({% or {{) is not rendered by this master; write plain YAML`)
+  if (at >= 0) throw new SlsError(`${name}:${at + 1}: Jinja ({% or {{) is not rendered here; write plain YAML`)
 }
