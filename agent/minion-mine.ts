@@ -24,7 +24,8 @@ export function mineItems({ mine_enabled: enabled, mine_interval: intervalMs, mi
  */
 export function createScheduledStart(config: MineConfig, jobs: Pick<Jobs, 'runLocal' | 'startLocal'>, log: Logger) {
   return async (job: ScheduledJob, master: string | undefined): Promise<StartedJob> => {
-    if (job.more['schedule'] !== MINE_ITEM || config.mine_return_job) return jobs.startLocal(job, master)
+    const isWanted = config.mine_return_job || job.more['ret'] !== undefined
+    if (job.more['schedule'] !== MINE_ITEM || isWanted) return jobs.startLocal(job, master)
     const load = { ...job.more, fun: job.fun, arg: job.arg, tgt: config.id, tgt_type: 'glob', jid: 'mine-update' }
     const over = jobs.runLocal(load).then((ret) => {
       if (!ret.success) log.warn({ value: ret.return }, 'The mine could not be updated')

@@ -1,6 +1,8 @@
 /** The functions of this host, and what the built-in ones may do with the agent: the same for the agent's jobs and for `brine call`. */
 import type { LoadedConfig } from '../config/load.ts'
+import { isMasterless } from '../config/masterless.ts'
 import type { Clock } from './clock.ts'
+import { createDatastore } from './datastore.ts'
 import type { Grains } from './grains/grains.ts'
 import { QUESTIONS } from './jobs/policy.ts'
 import { createProcessRunner, type ProcessRunner } from './jobs/process-runner.ts'
@@ -56,6 +58,7 @@ export function createModules(parts: ModuleParts): MinionModules {
   const runner = createProcessRunner({ instance: settings.instance, killGraceMs: settings.killGraceMs, clock })
   const places = () => ({ options: settings.options, grains: grains.current(), pillar: pillar.current() })
   const files = createMinionFiles(config, clock, log)
+  const datastore = createDatastore(config.cachedir)
   const schedule = parts.schedule ?? offlineSchedule(loaded)
   const registry = createRegistry({
     builtins: builtinModules,
@@ -82,6 +85,8 @@ export function createModules(parts: ModuleParts): MinionModules {
     registry,
     services: (master) => ({
       master: masterAccess(() => parts.linkFor(master)),
+      masterless: isMasterless(config),
+      datastore,
       files: (signal) => files(masterAccess(() => parts.linkFor(master)), signal),
       user: agentUser(),
       outputLimitBytes: config.jobs.output_limit,

@@ -22,6 +22,7 @@ export function createMinionPillar(config: MinionConfig, grains: () => ValueObje
 }
 
 /** The environments that the pillar is asked for with, as Salt's minion does (minion.py, `get_pillar`). */
-function pillarSettings({ id, saltenv, pillarenv, pillarenv_from_saltenv: fromSaltenv }: MinionConfig): PillarSettings {
-  return { id, saltenv, pillarenv: pillarenv ?? (fromSaltenv ? saltenv : null) }
+function pillarSettings(config: MinionConfig): PillarSettings {
+  const { id, saltenv, pillarenv } = config
+  return { id, saltenv, pillarenv: pillarenv ?? (config.pillarenv_from_saltenv ? saltenv : null) }
 }

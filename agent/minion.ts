@@ -20,7 +20,7 @@ import { createMinionPillar } from './minion-pillar.ts'
 import { beginSchedule, createMinionSchedule } from './minion-schedule.ts'
 import { deliverySettings, hostSettings } from './minion-settings.ts'
 import { statusOf } from './minion-status.ts'
-import { openOutbox } from './outbox/outbox.ts'
+import { openStoreWhenFree } from './minion-store.ts'
 import { outboxSettingsOf } from './outbox-settings.ts'
 import type { Outbox } from './outbox/port.ts'
 import { namedDestination } from './returner-host/destination.ts'
@@ -96,7 +96,7 @@ async function compose(
   const { config } = loaded
   const clock = parts.clock ?? systemClock
   const startedAt = clock.monotonic()
-  const opened = await openOutbox(outboxSettingsOf(config), { clock, log: log.child({ part: 'outbox' }) })
+  const opened = await openStoreWhenFree(outboxSettingsOf(config), { clock, log: log.child({ part: 'outbox' }), socket: controlSocketPath(config.sock_dir) })
   releases.push(() => opened.close())
   const outbox = parts.wrapOutbox?.(opened) ?? opened
   const grains = createMinionGrains(loaded, clock, log.child({ part: 'grains' }))

@@ -106,7 +106,7 @@ export async function createCaller(loaded: LoadedConfig, log: Logger, settings: 
     handOver(ret, returners) {
       const tell = settings.useMaster && settings.tellMaster
       const fingerprint = tell ? master.links.find(({ link }) => link.fingerprint !== undefined)?.link.fingerprint : undefined
-      return handOver(ret, returners, { agent: tell, master: fingerprint }, { loaded, log: settings.partsLog, clock, links: master.links, environment: settings.environment })
+      return handOver(ret, returners, { wanted: tell, master: fingerprint }, { loaded, log: settings.partsLog, clock, links: master.links, environment: settings.environment })
     },
     close: () => master.close(),
   }

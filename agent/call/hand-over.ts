@@ -2,6 +2,7 @@
 import type { LoadedConfig } from '../../config/load.ts'
 import type { Clock } from '../clock.ts'
 import { controlSocketPath, ControlError } from '../control/protocol.ts'
+import { masterDestinationName } from '../delivery/destination-name.ts'
 import type { ReturnerRequest } from '../delivery/port.ts'
 import type { Logger } from '../log.ts'
 import type { MasterLink } from '../minion-status.ts'
@@ -21,6 +22,8 @@ export interface HandOverParts {
 export interface Handed {
   /** Returners that could not be had, name → why. */
   errors: Record<string, string>
+  /** True when a master should have it and none was ever known, so that none gets it. */
+  isWithoutMaster: boolean
   /** Tries to deliver, where no agent does, and gives the store back. */
   finish(): Promise<Leftovers>
 }
@@ -32,10 +35,10 @@ const LOCK_POLL_MS = 100
 /**
  * Resolves when the return is durable: from then on nothing loses it.
  *
- * @param master the fingerprint of the master that gets it when no agent runs; undefined for none
+ * @param to whether a master is to have it, and the fingerprint of the one that gets it when no agent runs; undefined while none is known
  * @throws ControlError or OutboxRefusedError when neither an agent nor the store takes it
  */
-export async function handOver(ret: JobReturn, returners: ReturnerRequest, to: { agent: boolean; master: string | undefined }, parts: HandOverParts): Promise<Handed> {
+export async function handOver(ret: JobReturn, returners: ReturnerRequest, to: { wanted: boolean; master: string | undefined }, parts: HandOverParts): Promise<Handed> {
   const { loaded, clock } = parts
   const end = clock.monotonic() + LOCK_WAIT_MS
   for (;;) {
@@ -43,10 +46,11 @@ export async function handOver(ret: JobReturn, returners: ReturnerRequest, to: {
     const agent = await findAgent(controlSocketPath(loaded.config.sock_dir))
     try {
       if (agent !== undefined) {
-        const { errors } = await agent.accept(ret, returners, to.agent)
-        return { errors, finish: () => Promise.resolve([]) }
+        const { errors, destinations } = await agent.accept(ret, returners, to.wanted)
+        const isWithoutMaster = to.wanted && !destinations.some((name) => name.startsWith(masterDestinationName('')))
+        return { errors, isWithoutMaster, finish: () => Promise.resolve([]) }
       }
-      return await intoStore(ret, returners, to.master, parts)
+      return { ...(await intoStore(ret, returners, to.master, parts)), isWithoutMaster: to.wanted && to.master === undefined }
     } catch (error) {
       const changedHands = error instanceof OutboxLockedError || (error instanceof ControlError && error.code === 'NOT_RUNNING')
       if (!changedHands || clock.monotonic() > end) throw error
@@ -57,7 +61,7 @@ export async function handOver(ret: JobReturn, returners: ReturnerRequest, to: {
   }
 }
 
-async function intoStore(ret: JobReturn, returners: ReturnerRequest, master: string | undefined, parts: HandOverParts): Promise<Handed> {
+async function intoStore(ret: JobReturn, returners: ReturnerRequest, master: string | undefined, parts: HandOverParts): Promise<Omit<Handed, 'isWithoutMaster'>> {
   const { config } = parts.loaded
   // Nobody is to have it: nothing is worth a store.
   const isWanted = master !== undefined || [...returners.names, ...config.return, ...config.ext_job_cache].length > 0

@@ -47,6 +47,12 @@ const callOptions = {
   grains: { alias: 'g', type: 'boolean', describe: 'Print the grains' },
   doc: { alias: ['d', 'documentation'], type: 'boolean', describe: 'Print the documentation of functions' },
   'skip-grains': { alias: 'skip_grains', type: 'boolean', describe: 'Collect no grains' },
+  'file-root': { alias: 'file_root', type: 'string', requiresArg: true, describe: 'Read salt:// of --local from this directory' },
+  'pillar-root': { alias: 'pillar_root', type: 'string', requiresArg: true, describe: 'Compile the pillar of --local from this directory' },
+  'states-dir': { alias: 'states_dir', type: 'string', requiresArg: true, hidden: true },
+  saltenv: { type: 'string', requiresArg: true, describe: 'Environment of files' },
+  pillarenv: { type: 'string', requiresArg: true, describe: 'The one environment of the pillar' },
+  'no-parse': { alias: 'no_parse', type: 'string', requiresArg: true, describe: 'Names whose values stay text, comma-separated' },
   'module-dirs': { alias: ['m', 'module_dirs'], type: 'string', array: true, nargs: 1, describe: 'A further directory of modules' },
 } as const
 
@@ -84,7 +90,11 @@ function checkUsage(args: Args): void {
           ? 'You can only get documentation for one method at one time'
           : args.timeout !== undefined && !(args.timeout > 0)
             ? '--timeout is not a positive number of seconds'
-            : undefined
+            : args.outIndent !== undefined && !Number.isInteger(args.outIndent)
+              ? '--out-indent is not an integer'
+              : args.statesDir !== undefined
+                ? '--states-dir does not apply: this minion runs no states'
+                : undefined
   if (fault !== undefined) throw new CliError(`${fault}\nTry: brine call --help`, EXIT.usage)
 }
 
@@ -100,7 +110,7 @@ async function runCall(args: Args): Promise<number> {
   const log = openLog(loaded)
   for (const problem of loaded.problems) log.warn({ problem: formatProblem(problem) }, 'The configuration has a problem')
   const isForeign = loaded.sources.id === 'option' && args.id !== undefined && args.id !== (await loadFor(args)).config.id
-  const hasMaster = args.local !== true && !isMasterless(loaded.config)
+  const hasMaster = !isMasterless(loaded.config)
   const useMaster = hasMaster && !isForeign
   if (hasMaster && isForeign) tell('--id names another minion than this one: no master is asked or told')
   const caller = await createCaller(loaded, log, {
@@ -127,9 +137,10 @@ async function withCaller(caller: Caller, args: Args, given: { returners: Return
   if (!found.found) return printMissing(fun, found.text, await caller.list(), output)
   if (caller.pillarTrouble !== undefined) tell(`runs without a pillar: ${caller.pillarTrouble}`)
   const words = argumentsOf(args)
-  const request = { fun, arg: typedArguments(words), words, ...(given.metadata !== undefined && { metadata: given.metadata }) }
+  const request = { fun, arg: typedArguments(words, namesIn(args.noParse)), words, ...(given.metadata !== undefined && { metadata: given.metadata }) }
   const result = await untilInterrupted((signal) => caller.run(request, signal))
   const handed = await handOver(caller, result.ret, given.returners)
+  if (handed?.isWithoutMaster === true) tell('no master is known here yet: the return goes to no master')
   if (result.error !== undefined) printError(fun, found.description.doc, result.error)
   else if (args.metadata === true) printLocal({ ...result.ret }, { out: 'nested', retcode: exitCodeOf(result.ret, true) }, output)
   else printLocal(result.ret.return, { ...(result.ret.out !== undefined && { out: result.ret.out }), retcode: exitCodeOf(result.ret, true) }, output)
@@ -166,8 +177,23 @@ async function untilInterrupted<T>(work: (signal: AbortSignal) => Promise<T>): P
   }
 }
 
+/** Options of the configuration that the command line sets (Salt: cli/call.py). */
+function optionFlags({ logLevel, id, master, timeout, saltenv, pillarenv, fileRoot, pillarRoot, local }: Args): Record<string, unknown> {
+  return {
+    log_level: logLevel,
+    auth_timeout: timeout,
+    id,
+    master,
+    saltenv,
+    pillarenv,
+    ...(fileRoot !== undefined && { file_roots: { base: [resolve(fileRoot)] } }),
+    ...(pillarRoot !== undefined && { pillar_roots: { base: [resolve(pillarRoot)] } }),
+    ...(local === true && { file_client: 'local', use_master_when_local: false }),
+  }
+}
+
 async function configurationOf(args: Args): Promise<LoadedConfig> {
-  const loaded = await loadFor(args, { log_level: args.logLevel, id: args.id, master: args.master, auth_timeout: args.timeout })
+  const loaded = await loadFor(args, optionFlags(args))
   refuseOtherUser(loaded.config.user, loaded.sources.of(['user']))
   const further = (args.moduleDirs ?? []).flatMap((directories) => directories.split(',')).map((directory) => resolve(directory))
   const { config } = loaded
@@ -188,12 +214,16 @@ function outputOf(args: Args): OutputSettings {
 }
 
 function returnersOf(args: Args): ReturnerRequest {
-  const names = (args.return ?? '').split(',').map((name) => name.trim()).filter((name) => name !== '')
   return {
-    names,
+    names: namesIn(args.return),
     ...(args.return_config !== undefined && { retConfig: args.return_config }),
     ...(args.return_kwargs !== undefined && { retKwargs: mapArgument('--return_kwargs', args.return_kwargs) }),
   }
+}
+
+/** The parts of a list with commas. */
+function namesIn(text: string | undefined): string[] {
+  return (text ?? '').split(',').map((name) => name.trim()).filter((name) => name !== '')
 }
 
 /** @throws CliError when the text is no map */

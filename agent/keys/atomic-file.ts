@@ -8,14 +8,14 @@ import { randomUUID } from 'node:crypto'
  *
  * @throws the file system's error; the old file is then untouched.
  */
-export function writeAtomically(path: string, text: string, mode: number): void {
+export function writeAtomically(path: string, content: string | Uint8Array, mode: number): void {
   const directory = dirname(path)
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   const temporary = `${path}.${randomUUID()}.new`
   try {
     const file = openSync(temporary, 'wx', 0o600)
     try {
-      writeFileSync(file, text)
+      writeFileSync(file, content)
       fsyncSync(file)
     } finally {
       closeSync(file)

@@ -2,7 +2,13 @@ import { isTruthy } from '../matchers/python-text.ts'
 import { type Value, type ValueObject, entries, isMap, isObject } from '../wire/value.ts'
 import { CommandExecutionError, defineFunction, defineModule, param } from './contract.ts'
 import { allowed, configuredFunctions, givenFunctions, mineValue, readEntry } from './mine-functions.ts'
+import { deleteLocally, getLocally, storeLocally } from './mine-local.ts'
 import type { BuiltinContext } from './services.ts'
+
+/** What goes into the mine: the master's, or this minion's own where there is none. */
+function store(context: BuiltinContext, data: ValueObject, clear: boolean): Promise<boolean> | true {
+  return context.agent.masterless ? storeLocally(context, data, clear) : tellMaster(context, { cmd: '_mine', data, clear })
+}
 
 /** True when the master took it; anything else it answers means that it did not. */
 async function tellMaster(context: BuiltinContext, load: ValueObject): Promise<boolean> {
@@ -39,7 +45,7 @@ export default defineModule<BuiltinContext>({
   functions: {
     update: defineFunction({
       doc: [
-        'Calls the functions of mine_functions and sends what they give to the master, for other minions to read.',
+        'Calls the functions of mine_functions and sends what they give to the master, for other minions to read; without one it is kept here.',
         '',
         'They are those of the option and of the pillar, or of the argument mine_functions: a map of the same form, or a list of names.',
         'clear=True replaces all that this minion has in the mine. One that fails is logged and left out. Returns True when the master',
@@ -60,7 +66,7 @@ export default defineModule<BuiltinContext>({
             context.log.error({ fun: entry.fun, err: error }, 'a function in mine_functions failed, the mine keeps what it had of it')
           }
         }
-        return tellMaster(context, { cmd: '_mine', data, clear })
+        return store(context, data, clear)
       },
     }),
     send: defineFunction({
@@ -86,7 +92,7 @@ export default defineModule<BuiltinContext>({
           context.log.error({ fun: named ?? name, err: error }, 'a function for the mine failed')
           return false
         }
-        return tellMaster(context, { cmd: '_mine', data: { [name]: mineValue(value, { allow }) }, clear: false })
+        return store(context, { [name]: mineValue(value, { allow }) }, false)
       },
     }),
     get: defineFunction({
@@ -97,6 +103,7 @@ export default defineModule<BuiltinContext>({
       ].join('\n'),
       args: { tgt: param.any(), fun: param.any(), tgt_type: param.text('glob'), exclude_minion: param.boolean(false) },
       async run(context: BuiltinContext, { tgt, fun, tgt_type: type, exclude_minion: exclude }) {
+        if (context.agent.masterless) return getLocally(context, { tgt, fun, type })
         const found = await context.agent.master.request({ cmd: '_mine_get', id: context.minionId, tgt, fun, tgt_type: type })
         if (!isMap(found)) throw new CommandExecutionError('The master could not read the mine; its log tells why.')
         if (!exclude) return found
@@ -106,11 +113,11 @@ export default defineModule<BuiltinContext>({
     delete: defineFunction({
       doc: 'Removes one name of this minion from the mine. Returns True when the master did.',
       args: { fun: param.text() },
-      run: (context: BuiltinContext, { fun }) => tellMaster(context, { cmd: '_mine_delete', fun }),
+      run: (context: BuiltinContext, { fun }) => (context.agent.masterless ? deleteLocally(context, fun) : tellMaster(context, { cmd: '_mine_delete', fun })),
     }),
     flush: defineFunction({
       doc: 'Removes all of this minion from the mine. Returns True when the master did.',
-      run: (context: BuiltinContext) => tellMaster(context, { cmd: '_mine_flush' }),
+      run: (context: BuiltinContext) => (context.agent.masterless ? storeLocally(context, {}, true) : tellMaster(context, { cmd: '_mine_flush' })),
     }),
     valid: defineFunction({
       doc: 'Returns the entries of mine_functions whose function is available, with their arguments; None when there are none.',

@@ -55,6 +55,14 @@ export interface MasterAccess {
   request(load: ValueObject, options?: { timeoutMs?: number; signal?: AbortSignal }): Promise<Value>
 }
 
+/** Data that a minion keeps for itself between jobs: key → value. */
+export interface Datastore {
+  /** Undefined when there is none. @throws CommandExecutionError when it cannot be read */
+  get(key: string): Value | undefined
+  /** @throws CommandExecutionError when it cannot be written */
+  update(key: string, value: Value): void
+}
+
 /** What may be asked of a pillar: its environments, what is merged over it, an external pillar for this once. */
 export interface PillarQuestion {
   saltenv?: string | null
@@ -74,6 +82,9 @@ export interface AgentServices {
   jobs: JobControl
   functions: FunctionCatalogue
   master: MasterAccess
+  /** True where there is no master. */
+  masterless: boolean
+  datastore: Datastore
   /** The file server and the cache of its files; what it fetches ends with the signal. */
   files(signal: AbortSignal): Promise<FileClient>
   /** Starts a program that belongs to this job. */

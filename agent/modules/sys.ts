@@ -32,7 +32,8 @@ function mapOf<T>(found: [string, T][], value: (one: T) => Value): ValueObject {
 }
 
 function reasons(list: NotLoaded[], patterns: Value[]): ValueObject {
-  return mapOf(list.filter(({ name }) => isSelected(`${name}.`, patterns)).map(({ name, reason, file }) => [name, file === undefined ? reason : `${file}: ${reason}`]), (reason) => reason)
+  const selectedOnes = list.filter(({ name }) => isSelected(`${name}.`, patterns))
+  return mapOf(selectedOnes.map((one) => [one.name, one]), ({ reason, file }) => (file === undefined ? reason : `${file}: ${reason}`))
 }
 
 /** What does not load, as the last lines of a list: `NAME: does not load: REASON`. */

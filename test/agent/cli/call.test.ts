@@ -4,8 +4,12 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { systemClock } from '../../../agent/clock.ts'
 import { callControl } from '../../../agent/control/client.ts'
 import { packageRoot } from '../../../agent/entry-points.ts'
+import { silentLogger } from '../../../agent/log.ts'
+import { openOutbox } from '../../../agent/outbox/outbox.ts'
+import { loadConfig } from '../../../config/load.ts'
 import { runBrine } from '../../helpers/brine.ts'
 import { startHttpSink } from '../../helpers/http-sink.ts'
 import { createRsaPair, createScriptedMaster } from '../../helpers/scripted-master.ts'
@@ -45,8 +49,12 @@ function start(words: string[]) {
 
 async function startMinion(): Promise<void> {
   start(['minion'])
+  await minionAnswers()
+}
+
+async function minionAnswers(): Promise<unknown> {
   const socket = join(root, 'run', 'brine', 'minion', 'control.sock')
-  await until(() => callControl(socket, 'status').catch(() => undefined), 'the minion answers', 20_000)
+  return until(() => callControl(socket, 'status').catch(() => undefined), 'the minion answers', 20_000)
 }
 
 async function startSink(answer?: Parameters<typeof startHttpSink>[0]) {
@@ -147,6 +155,57 @@ describe('brine call', () => {
     expect(second?.body).toBe(first?.body)
     expect(second?.headers['idempotency-key']).toBe(first?.headers['idempotency-key'])
     await until(async () => ((await stored()) as unknown[]).length === 0, 'it is settled', 20_000)
+  })
+
+  test('an agent that starts while a call has the store waits for it', async () => {
+    configure('file_client: local\nlog_level: info\n')
+    const { config } = await loadConfig({ directory: join(root, 'etc', 'brine'), environment: {}, flags: { root_dir: root } })
+    // As a call does, but for as long as this machine takes to start an agent.
+    const store = await openOutbox({ directory: config.outbox.dir }, { clock: systemClock, log: silentLogger })
+    ends.push(() => store.close())
+
+    start(['minion'])
+    await until(() => existsSync(config.log_file) && readFileSync(config.log_file, 'utf8').includes('Another process has the store'), 'the agent waits', 20_000)
+    await store.close()
+
+    expect(await minionAnswers()).toMatchObject({ id: 'web1' })
+  })
+
+  test('says that no master is known yet, and with --no-return-event does not', async () => {
+    configure('master: 127.0.0.1:1\nauth_timeout: 1\n')
+    const [told, quiet] = await Promise.all([call('test.ping'), call('--no-return-event', 'test.ping')])
+
+    expect(told).toMatchObject({ code: 0, stdout: 'local:\n    True\n' })
+    expect(told.stderr).toMatch(/^brine: runs without a pillar: .*\nbrine: no master is known here yet: the return goes to no master\n$/)
+    expect(quiet.stderr).toMatch(/^brine: runs without a pillar: .*\n$/)
+  })
+
+  test("--local compiles its pillar, reads its files and keeps its mine here, as the command line says", async () => {
+    configure('master: 127.0.0.1:1\nuse_master_when_local: True\nsaltenv: prod\n')
+    for (const environment of ['base', 'prod']) mkdirSync(join(root, 'srv', environment), { recursive: true })
+    writeFileSync(join(root, 'srv', 'base', 'top.sls'), "base: {'web*': [web], 'db*': [db]}\nprod: {'web*': [web]}\n")
+    writeFileSync(join(root, 'srv', 'base', 'web.sls'), 'role: web\nmine_functions: {who: [{mine_function: pillar.get}, role]}\n')
+    writeFileSync(join(root, 'srv', 'base', 'a.txt'), 'from the root')
+    const local = (...words: string[]) => call('--local', '--pillar-root', join(root, 'srv', 'base'), '--out', 'json', '--out-indent', '-1', ...words)
+
+    const runs = await Promise.all([
+      local('pillar.items'),
+      local('--pillarenv', 'nosuch', 'pillar.items'),
+      local('--file-root', join(root, 'srv', 'base'), '--saltenv', 'base', 'cp.get_file_str', 'salt://a.txt'),
+      local('--no-parse', 'a,c', 'test.arg', 'a=007', 'b=007'),
+      local('mine.update'),
+    ])
+
+    expect(runs.map(({ stderr }) => stderr)).toEqual(['', '', '', '', ''])
+    expect(runs.map(({ stdout }) => (JSON.parse(stdout) as { local: unknown }).local)).toMatchObject([
+      { role: 'web', mine_functions: {} },
+      {},
+      'from the root',
+      { kwargs: { a: '007', b: 7 } },
+      true,
+    ])
+    expect((await local('mine.get', '*', 'who')).stdout).toBe('{"local": {"web1": "web"}}\n')
+    expect(await call('--states-dir', '/srv', 'test.ping')).toMatchObject({ code: 64, stdout: '', stderr: 'brine: --states-dir does not apply: this minion runs no states\nTry: brine call --help\n' })
   })
 
   test('hands the return to the agent that runs, and runs there what is about the agent', async () => {

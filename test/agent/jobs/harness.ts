@@ -3,6 +3,7 @@ import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '../../../agent/clock.ts'
 import type { Clock } from '../../../agent/clock.ts'
+import { createDatastore } from '../../../agent/datastore.ts'
 import type { ReturnerRequest, Routing } from '../../../agent/delivery/port.ts'
 import { createFileClient } from '../../../agent/files/client.ts'
 import type { OuterServices } from '../../../agent/jobs/settings.ts'
@@ -162,6 +163,8 @@ export function createHarness(options: HarnessOptions = {}): Harness {
       masterDestination: (fingerprint) => `master:${fingerprint}`,
       services: () => ({
         master: { request: () => Promise.reject(new Error('no master is connected')) },
+        masterless: false,
+        datastore: createDatastore(join(directory, 'cache')),
         files: (signal) =>
           Promise.resolve(
             createFileClient({

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Value, ValueObject } from '../../../agent/wire/value.ts'
 import { createHarness, type Harness } from '../jobs/harness.ts'
 
@@ -120,5 +120,40 @@ describe('the rest of the mine', () => {
       fromPillar: { 'test.echo': [1] },
     })
     expect(await result('mine.valid', [], empty)).toBeNull()
+  })
+})
+
+describe('without a master', () => {
+  let alone: Harness
+
+  beforeEach(() => {
+    const options = { mine_functions: { 'test.ping': [], words: { mine_function: 'test.echo', text: 'hi', allow_tgt: 'db*' } } }
+    alone = createHarness({ settings: { options }, services: { masterless: true } })
+  })
+
+  afterEach(() => alone.close())
+
+  test('the mine is kept by the minion, and nobody is asked', async () => {
+    expect(await result('mine.get', ['*', 'test.ping'], alone)).toEqual({})
+    expect(await result('mine.update', [], alone)).toBe(true)
+    expect(await result('mine.send', ['note', keywords({ mine_function: 'test.echo', text: 'x' })], alone)).toBe(true)
+
+    expect(await result('mine.get', ['*', 'words'], alone)).toEqual({ web1: 'hi' })
+    expect(await result('mine.get', ['web*', 'note,words,other'], alone)).toEqual({ note: { web1: 'x' }, words: { web1: 'hi' } })
+    expect(await result('mine.get', ['*', ['note']], alone)).toEqual({ note: { web1: 'x' } })
+    expect(await result('mine.get', ['os:Debian', 'note', 'grain'], alone)).toEqual({ web1: 'x' })
+    expect(await result('mine.get', ['db*', 'note'], alone)).toEqual({})
+  })
+
+  test('names are deleted, all is flushed, and clear replaces', async () => {
+    await result('mine.update', [], alone)
+    await result('mine.send', ['note', keywords({ mine_function: 'test.echo', text: 'x' })], alone)
+
+    expect(await result('mine.delete', ['words'], alone)).toBe(true)
+    expect(await result('mine.get', ['*', 'note,words'], alone)).toEqual({ note: { web1: 'x' } })
+    expect(await result('mine.update', [keywords({ clear: true })], alone)).toBe(true)
+    expect(await result('mine.get', ['*', 'note,test.ping'], alone)).toEqual({ 'test.ping': { web1: true } })
+    expect(await result('mine.flush', [], alone)).toBe(true)
+    expect(await result('mine.get', ['*', 'test.ping'], alone)).toEqual({})
   })
 })
