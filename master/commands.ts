@@ -26,9 +26,9 @@ export interface CommandPorts {
   receiveFile: FileReceiver
 }
 
-/** Tags that only the master itself may fire. Salt checks them in lists of events only; here both forms are. */
+/** Tags that only the master itself may fire. Salt checks them in lists of events only; here both forms are, and a line break hides nothing. */
 const masterTags =
-  /^salt\/(?:job\/[^/]*\/(?:publish|new|return|ret\/.*)|key(?:\/.*)?|auth|cloud\/.*|run\/.*|cluster\/.*|wheel\/.*\/(?:new|return|ret))$/
+  /^salt\/(?:job\/[^/]*\/(?:publish|new|return|ret\/.*)|key(?:\/.*)?|auth|cloud\/.*|run\/.*|cluster\/.*|wheel\/.*\/(?:new|return|ret))$/s
 
 const send = (value: Value): Answer => ({ kind: 'send', value })
 const nil = send(null)

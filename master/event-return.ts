@@ -3,7 +3,8 @@
  *
  * Events that pass the lists wait until there are `event_return_queue` of them, or the oldest has waited for
  * `event_return_queue_max_seconds`, and go to each returner in one call. A returner that fails keeps its events, and is tried again
- * after 1 s, then twice as long, up to a minute. At most 10,000 events wait for a returner: then the oldest go, counted and logged.
+ * after 1 s, then twice as long, up to a minute. At most 10,000 events, or 64 MiB of them, wait for a returner: then the oldest go,
+ * counted and logged.
  *
  *   idle ──enough events, or the oldest is old enough──▶ sending
  *   sending ──stored, few are left──▶ idle        sending ──stored, enough are left──▶ sending
@@ -38,6 +39,13 @@ export interface EventReturnParts {
 
 const maxWaiting = 10_000
 const maxBatch = 1000
+/** As JSON text: events come from minions, and each may be as large as a request. */
+const maxWaitingBytes = 64 * 1024 * 1024
+interface Waiting {
+  event: SaltEvent
+  bytes: number
+}
+
 const firstRetryMs = 1000
 const lastRetryMs = 60_000
 const finishMs = 5000
@@ -49,7 +57,8 @@ export function startEventReturn(settings: EventReturnSettings, { clock, log, ev
   const unsubscribe = events.subscribe('', ({ tag, data }) => {
     if (!isWanted(tag, settings)) return
     const event: SaltEvent = { tag, data: toJsonValue(data) as Record<string, unknown> }
-    for (const queue of queues) queue.add(event)
+    const bytes = JSON.stringify(event).length
+    for (const queue of queues) queue.add({ event, bytes })
   })
   return async () => {
     unsubscribe()
@@ -67,7 +76,8 @@ export function startEventReturn(settings: EventReturnSettings, { clock, log, ev
   }
 
   function makeQueue(name: string, handle: Pick<ReturnerHandle, 'eventReturn'>) {
-    const waiting: SaltEvent[] = []
+    const waiting: Waiting[] = []
+    let held = 0
     let state: 'idle' | 'sending' | 'waiting' | 'finished' = 'idle'
     let failures = 0
     let dropped = 0
@@ -75,24 +85,35 @@ export function startEventReturn(settings: EventReturnSettings, { clock, log, ev
     let cancelTimer: (() => void) | undefined
 
     return {
-      add(event: SaltEvent): void {
-        waiting.push(event)
-        if (waiting.length > maxWaiting) drop()
+      add(next: Waiting): void {
+        waiting.push(next)
+        held += next.bytes
+        while (isOverfull()) drop()
         if (state === 'idle') sendOrArm()
       },
       async finish(): Promise<void> {
         await atMost(finishMs, sending)
         cancelTimer?.()
         state = 'finished'
-        if (waiting.length > 0) await atMost(finishMs, store(waiting.splice(0)).catch(tell))
+        if (waiting.length > 0) await atMost(finishMs, store(take(waiting.length)).catch(tell))
       },
     }
 
     /** The oldest goes; the first one that does is told, the number when the returner takes events again. */
     function drop(): void {
-      waiting.shift()
+      take(1)
       dropped += 1
-      if (dropped === 1) log.error({ returner: name, limit: maxWaiting }, 'event_return takes no events: the oldest that wait are dropped')
+      if (dropped === 1) log.error({ returner: name, limit: maxWaiting, limitBytes: maxWaitingBytes }, 'event_return takes no events: the oldest that wait are dropped')
+    }
+
+    function take(most: number): Waiting[] {
+      const taken = waiting.splice(0, most)
+      for (const { bytes } of taken) held -= bytes
+      return taken
+    }
+
+    function isOverfull(): boolean {
+      return waiting.length > maxWaiting || (held > maxWaitingBytes && waiting.length > 1)
     }
 
     function sendOrArm(): void {
@@ -117,11 +138,13 @@ export function startEventReturn(settings: EventReturnSettings, { clock, log, ev
     }
 
     async function sendBatch(): Promise<void> {
-      const batch = waiting.splice(0, maxBatch)
+      const batch = take(maxBatch)
       try {
         await store(batch)
       } catch (error) {
-        waiting.unshift(...batch.slice(0, maxWaiting - waiting.length))
+        waiting.unshift(...batch)
+        for (const { bytes } of batch) held += bytes
+        while (isOverfull()) drop()
         tell(error)
         if (isFinished()) return
         state = 'waiting'
@@ -137,8 +160,8 @@ export function startEventReturn(settings: EventReturnSettings, { clock, log, ev
       sendOrArm()
     }
 
-    async function store(batch: SaltEvent[]): Promise<void> {
-      await handle.eventReturn?.(batch)
+    async function store(batch: Waiting[]): Promise<void> {
+      await handle.eventReturn?.(batch.map(({ event }) => event))
     }
 
     function tell(error: unknown): void {

@@ -102,7 +102,7 @@ export function createMaster(settings: MasterSettings, { log, clock }: { log: Lo
     const compilePillar = makePillarCompiler(settings, log)
     const command = makeCommands({
       clock, log, events, jobCache, minionData, compilePillar, nextJid,
-      mine: openMine(settings, accepted, log),
+      mine: openMine(settings, accepted, { clock, log }),
       files: createFileServer(fileServerSettings(settings)),
       receiveFile: makeFileReceiver(settings, log),
     })

@@ -4,6 +4,7 @@
  */
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Clock } from '../agent/clock.ts'
 import type { Logger } from '../agent/log.ts'
 import { compoundMatch } from '../agent/matchers/compound.ts'
 import { isTargeted } from '../agent/matchers/match.ts'
@@ -16,7 +17,7 @@ import { isValidId, writeWhole } from './keys.ts'
 export interface Mine {
   /** Takes over what a minion sends: `data` is function → value; with `clear` in place of all that is there. False when it is not taken. */
   store(id: string, load: ValueObject): boolean
-  /** What the minions of a target have left that this one may read: id → value, of several functions function → id → value. */
+  /** What the minions of a target have left that this one may read: id → value, of several functions function → id → value. Throws when it takes too long. */
   get(id: string, load: ValueObject): Value
   /** Removes one function of a minion. False when it has left nothing. */
   delete(id: string, load: ValueObject): boolean
@@ -33,11 +34,15 @@ export interface MineSettings {
 /** One minion's mine at most: what it sends at a time is bounded by the transport, what it gathers by this. */
 const maxMineBytes = 16 * 1024 * 1024
 
+/** What one look asks for at most, and how long it may keep the master from everything else: its patterns come from minions. */
+const maxFunctions = 256
+const maxLookupMs = 1500
+
 /** An entry with an access rule of its own is a map with this member (utils/mine.py). */
 const aclMark = '__saltmine_acl__'
 
 /** Opens the mine. `accepted`: the minions there are, with what is known of them. */
-export function openMine(settings: MineSettings, accepted: () => KnownMinion[], log: Logger): Mine {
+export function openMine(settings: MineSettings, accepted: () => KnownMinion[], { clock, log }: { clock: Pick<Clock, 'monotonic'>; log: Logger }): Mine {
   const file = (id: string) => join(settings.cachedir, 'minions', id, 'mine.p')
 
   return {
@@ -51,22 +56,29 @@ export function openMine(settings: MineSettings, accepted: () => KnownMinion[], 
       const functions = functionsOf(get(load, 'fun'))
       const tgt = get(load, 'tgt')
       if (functions === undefined || tgt === undefined) return {}
+      if (functions.names.length > maxFunctions) {
+        log.warn({ id, functions: functions.names.length, limit: maxFunctions }, 'a minion asks the mine for too many functions at once, it gets nothing')
+        return {}
+      }
       const allowed = functions.names.filter((fun) => mayRead(id, fun))
       const type = get(load, 'tgt_type') ?? get(load, 'expr_form') ?? 'glob'
       const known = accepted()
-      const minions = known.filter((minion) => typeof type === 'string' && isMeant(minion, tgt, type)).map((minion) => minion.id)
+      const limit = timeLimit()
+      const minions = typeof type === 'string' ? known.filter((minion) => limit.isLeft() && isMeant(minion, tgt, type)).map((minion) => minion.id) : []
       const asker = known.find((minion) => minion.id === id)
-      const found = (fun: string): ValueObject => {
-        const values = Object.create(null) as ValueObject
-        for (const owner of minions.toSorted()) {
-          const value = readable(read(owner), fun, asker)
-          if (value !== undefined) values[owner] = value
+      const found = new Map<string, ValueObject>()
+      // Each minion's mine is read once, whatever is asked of it.
+      for (const owner of minions.toSorted()) {
+        const mine = read(owner)
+        for (const fun of limit.isLeft() ? allowed : []) {
+          const value = readable(mine, fun, asker)
+          if (value !== undefined) found.set(fun, Object.assign(found.get(fun) ?? (Object.create(null) as ValueObject), { [owner]: value }))
         }
-        return values
       }
-      if (!functions.several) return allowed.map(found)[0] ?? {}
-      const byFunction = allowed.map((fun): [Value, Value] => [fun, found(fun)])
-      return mapOf(byFunction.filter(([, values]) => isMap(values) && entries(values).length > 0))
+      // An answer that is not whole would look like minions that are gone.
+      if (!limit.isLeft()) throw new Error(`a look into the mine took longer than ${maxLookupMs} ms and was given up`)
+      if (!functions.several) return found.get(allowed[0] ?? '') ?? {}
+      return mapOf(allowed.flatMap((fun): [Value, Value][] => (found.has(fun) ? [[fun, found.get(fun) ?? {}]] : [])))
     },
     delete(id, load) {
       const fun = get(load, 'fun')
@@ -78,6 +90,11 @@ export function openMine(settings: MineSettings, accepted: () => KnownMinion[], 
       if (isValidId(id)) rmSync(file(id), { force: true })
       return true
     },
+  }
+
+  function timeLimit(): { isLeft(): boolean } {
+    const end = clock.monotonic() + maxLookupMs
+    return { isLeft: () => clock.monotonic() < end }
   }
 
   function read(id: string): ValueObject | Map<Value, Value> | undefined {
@@ -143,5 +160,5 @@ function functionsOf(fun: Value | undefined): { names: string[]; several: boolea
     return { names, several: names.length > 1 }
   }
   if (!Array.isArray(fun)) return undefined
-  return { names: fun.filter((name) => typeof name === 'string'), several: true }
+  return { names: [...new Set(fun.filter((name) => typeof name === 'string'))], several: true }
 }

@@ -3,6 +3,7 @@ import { copyFile, readdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { environmentPath, externalFilePath, localFilePath, localFilesPath, masterFilePath } from './cache-layout.ts'
 import { makeCacheDirectory } from './download.ts'
+import { refuseSpecial } from './local-file.ts'
 import { isSaltUrl, schemeOf, splitEnv } from './url.ts'
 
 /** The path of a cached file; '' when it is not in the cache. Paths are looked for as those of the file server and of this host. */
@@ -31,6 +32,7 @@ export function cacheDestination(cachedir: string, url: string, saltenv: string)
 /** Copies a file of this host into the cache. */
 export async function copyLocal(cachedir: string, path: string): Promise<string> {
   const copy = localFilePath(cachedir, path)
+  await refuseSpecial(path)
   await makeCacheDirectory(dirname(copy))
   await copyFile(path, copy)
   return copy

@@ -2,18 +2,22 @@
  * The file client (Salt: fileclient.py): takes files from the master's file server, or the local one, into the cache and to where they
  * are wanted. Everything goes to disk part by part; what came is believed only with the right hash.
  */
+import { randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, open, readFile, stat } from 'node:fs/promises'
+import { mkdir, stat } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join } from 'node:path'
 import { hashOfFile } from '../fileserver/hash.ts'
 import { statList } from '../fileserver/roots.ts'
+import { trimSlashes } from '../fileserver/slashes.ts'
 import type { Logger } from '../log.ts'
 import { CommandExecutionError } from '../modules/contract.ts'
 import { externalFilePath, masterFilePath, relativePath } from './cache-layout.ts'
 import { cacheDestination, copyLocal, findCached, listCachedFiles } from './cached.ts'
-import { copyOut, download, moveIntoCache, makeCacheDirectory } from './download.ts'
+import { copyOut, download, moveIntoCache, makeCacheDirectory, temporaryFile } from './download.ts'
 import { passes } from './filter.ts'
+import { readBounded, refuseSpecial } from './local-file.ts'
 import type { FetchOptions, FileClient } from './port.ts'
+import { watchRoom } from './room.ts'
 import { createServerRequests } from './server-requests.ts'
 import type { Ask, FileHash, ServerRequests } from './server-requests.ts'
 import { isSaltUrl, localPath, saltUrl, schemeOf, splitEnv, withoutCredentials } from './url.ts'
@@ -27,6 +31,8 @@ export interface FileClientSettings {
   /** Bytes of one part of a pushed file. */
   bufferSize: number
   ask: Ask
+  /** Bytes that downloads leave free on a disk; 64 MiB when absent. */
+  leastFreeBytes?: number
   /** Everything under way ends with it. */
   signal: AbortSignal
   log: Logger
@@ -36,15 +42,17 @@ export interface FileClientSettings {
 export function createFileClient(settings: FileClientSettings): FileClient {
   const { cachedir, hashType, signal, log } = settings
   const server = createServerRequests(settings.ask)
+  const room = (directory: string) => watchRoom(directory, settings.leastFreeBytes)
 
   async function getFile(url: string, dest: string, options: FetchOptions): Promise<string | false> {
     const { path, saltenv } = saltPath(url, options.saltenv)
     const hash = await server.hash(path, saltenv)
     if (hash === undefined) return false
     const target = dest === '' ? masterFilePath(cachedir, saltenv, path.replace(/^\|+/, '')) : await destination(dest, basename(path))
+    await refuseSpecial(target)
     if (await hasHash(target, hash)) return target
     if (dest !== '' && !(await hasDirectory(target, options.makedirs === true))) return false
-    const temporary = await download(server, cachedir, { path, saltenv, gzip: options.gzip, hash, signal })
+    const temporary = await download(server, cachedir, { path, saltenv, gzip: options.gzip, hash, signal, room })
     await (dest === '' ? moveIntoCache(temporary, target) : copyOut(temporary, target))
     log.debug({ path, saltenv, target }, 'a file was fetched')
     return target
@@ -63,7 +71,10 @@ export function createFileClient(settings: FileClientSettings): FileClient {
       return ''
     }
     log.debug({ url: withoutCredentials(url), target }, 'a url is downloaded')
-    await downloadUrl(url, target, { verifySsl: options.verifySsl !== false, useEtag: options.useEtag === true, signal })
+    // What was not finished in the cache is swept with other downloads; elsewhere only the same directory is surely on the same disk.
+    const temporary = dest === '' ? await temporaryFile(cachedir) : `${target}.${randomUUID()}.part`
+    const to = { file: target, temporary, room: room(dirname(temporary)) }
+    await downloadUrl(url, to, { verifySsl: options.verifySsl !== false, useEtag: options.useEtag === true, signal })
     return target
   }
 
@@ -77,7 +88,7 @@ export function createFileClient(settings: FileClientSettings): FileClient {
     getUrl,
     cacheFile: (url, options) => getUrl(url, '', { ...options, makedirs: true }),
     async getDir(url, dest, options) {
-      const { path, saltenv } = saltPath(url.replace(/\/+$/, ''), options.saltenv)
+      const { path, saltenv } = saltPath(trimSlashes(url), options.saltenv)
       const above = path.includes('/') ? path.slice(0, path.lastIndexOf('/') + 1) : ''
       const placeOf = (name: string) => join(absolute(dest), relativePath(name.slice(above.length)))
       const written: (string | false)[] = []
@@ -99,7 +110,7 @@ export function createFileClient(settings: FileClientSettings): FileClient {
       return path === false ? false : readBounded(path, limitBytes)
     },
     async cacheDir(url, options) {
-      const { path, saltenv } = saltPath(url.replace(/\/+$/, ''), options.saltenv)
+      const { path, saltenv } = saltPath(trimSlashes(url), options.saltenv)
       const cached: string[] = []
       for (const name of await list(saltenv, path)) {
         const file = passes(name, options) ? await getFile(saltUrl(name), '', { ...options, saltenv }) : false
@@ -203,17 +214,3 @@ async function hasSourceHash(path: string, given: string): Promise<boolean> {
   const type = hashLengths[sum.length]
   return type !== undefined && hasHash(path, { type, sum: sum.toLowerCase() })
 }
-
-/** A file that is not there, or cannot be read, is false, as for Salt. */
-async function readBounded(path: string, limitBytes: number): Promise<Buffer | false> {
-  const handle = await open(path, 'r').catch(() => undefined)
-  if (handle === undefined) return false
-  try {
-    const { size } = await handle.stat()
-    if (size > limitBytes) throw new CommandExecutionError(`${path} has ${size} bytes; at most ${limitBytes} can be a result`)
-    return await readFile(handle)
-  } finally {
-    await handle.close()
-  }
-}
-

@@ -13,6 +13,8 @@ export interface DownloadRequest {
   gzip: number | undefined
   hash: FileHash
   signal: AbortSignal
+  /** Asks for room in a directory, part by part. */
+  room(directory: string): (bytes: number) => Promise<void>
 }
 
 const maxTries = 3
@@ -24,15 +26,20 @@ function temporaryDirectory(cachedir: string): string {
   return join(cachedir, 'tmp')
 }
 
+/** A name for an unfinished download of the cache, whose directory is there. */
+export async function temporaryFile(cachedir: string): Promise<string> {
+  const directory = temporaryDirectory(cachedir)
+  await mkdir(directory, { recursive: true, mode: 0o700 })
+  return join(directory, randomUUID())
+}
+
 /**
  * Downloads to a temporary file under the cache and gives its path; the caller moves it.
  *
  * @throws CommandExecutionError when the file vanishes meanwhile, or its hash is wrong three times
  */
 export async function download(server: ServerRequests, cachedir: string, request: DownloadRequest): Promise<string> {
-  const directory = temporaryDirectory(cachedir)
-  await mkdir(directory, { recursive: true, mode: 0o700 })
-  const temporary = join(directory, randomUUID())
+  const temporary = await temporaryFile(cachedir)
   try {
     let expected: FileHash | undefined = request.hash
     for (let tries = 0; tries < maxTries; tries += 1) {
@@ -49,8 +56,9 @@ export async function download(server: ServerRequests, cachedir: string, request
 }
 
 /** Writes the parts and gives the hash of them all. Only one part is in memory. */
-async function writeParts(server: ServerRequests, file: string, { path, saltenv, gzip, signal }: DownloadRequest, hashType: string): Promise<string> {
+async function writeParts(server: ServerRequests, file: string, { path, saltenv, gzip, signal, room }: DownloadRequest, hashType: string): Promise<string> {
   const hash = createHash(hashType)
+  const takeRoom = room(dirname(file))
   const handle = await open(file, 'w', 0o600)
   try {
     for (let position = 0; ; ) {
@@ -58,7 +66,9 @@ async function writeParts(server: ServerRequests, file: string, { path, saltenv,
       const { bytes } = await server.part(path, saltenv, position, gzip)
       if (bytes.length === 0) return hash.digest('hex')
       hash.update(bytes)
-      await handle.write(bytes)
+      await takeRoom(bytes.length)
+      // Not `write`: on a full disk that may write a part, and say so only in its result.
+      await handle.appendFile(bytes)
       position += bytes.length
     }
   } finally {

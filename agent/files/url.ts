@@ -1,4 +1,5 @@
 /** `salt://` and other urls, as Salt takes them apart (utils/url.py). */
+import { trimSlashes } from '../fileserver/slashes.ts'
 
 const saltScheme = 'salt://'
 
@@ -29,7 +30,7 @@ export function schemeOf(url: string): string {
 /** The path of a `file://` url or of a path, without slashes at its end. */
 export function localPath(url: string): string {
   const rest = url.replace(/^file:\/\/[^/]*/i, '')
-  return rest.length > 1 ? rest.replace(/\/+$/, '') : rest
+  return rest.length > 1 ? trimSlashes(rest) : rest
 }
 
 /** A url for people and logs: without the user and password in it. */

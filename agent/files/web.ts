@@ -14,34 +14,55 @@ export interface WebOptions {
   headers?: Record<string, string>
 }
 
+/** Where a download goes. */
+export interface WebDestination {
+  file: string
+  /** On the same disk. */
+  temporary: string
+  /** Told of each part before it is written; rejects when there is no room for it. */
+  room(bytes: number): Promise<void>
+}
+
 const maxRedirects = 5
 /** Silence after which a server is given up. */
 const idleMs = 60_000
 const redirects = new Set([301, 302, 303, 307, 308])
 
 /**
- * Downloads a url to a file, through `<file>.part`. With `useEtag` the server is asked only for what changed, and the file's tag is kept
- * in `<file>.etag`, as Salt does.
+ * Downloads a url to a file, through a temporary one that must not be there yet: others may write where it goes. With `useEtag` the server
+ * is asked only for what changed, and the file's tag is kept in `<file>.etag`, as Salt does.
  *
  * @throws CommandExecutionError in Salt's words (`Error: HTTP 404: Not Found reading /path`)
  */
-export async function downloadUrl(url: string, file: string, options: WebOptions & { useEtag: boolean }): Promise<void> {
-  const part = `${file}.part`
+export async function downloadUrl(url: string, { file, temporary, room }: WebDestination, options: WebOptions & { useEtag: boolean }): Promise<void> {
   const known = options.useEtag ? await readFile(`${file}.etag`, 'utf8').catch(() => undefined) : undefined
   const response = await get(url, { ...options, headers: known === undefined ? {} : { 'If-None-Match': known.trim() } })
   try {
     if (response.statusCode === 304 && known !== undefined) {
-      response.resume()
+      response.destroy()
       return
     }
-    await pipeline(checked(response, url), createWriteStream(part, { mode: 0o600 }), { signal: options.signal })
-    await rename(part, file)
+    const body = checked(response, url)
+    await pipeline(body, (chunks: AsyncIterable<Buffer>) => asRoomAllows(chunks, room), createWriteStream(temporary, { mode: 0o600, flags: 'wx' }), { signal: options.signal })
+    await rename(temporary, file)
   } catch (error) {
-    await rm(part, { force: true })
+    if (!isThere(error)) await rm(temporary, { force: true })
     throw readError(error, url)
   }
   const { etag } = response.headers
   if (options.useEtag && etag !== undefined) await writeFile(`${file}.etag`, etag)
+}
+
+async function* asRoomAllows(chunks: AsyncIterable<Buffer>, room: WebDestination['room']): AsyncGenerator<Buffer> {
+  for await (const chunk of chunks) {
+    await room(chunk.length)
+    yield chunk
+  }
+}
+
+/** Somebody else's file. */
+function isThere(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EEXIST'
 }
 
 /**
@@ -72,17 +93,18 @@ function checked(response: IncomingMessage, url: string): IncomingMessage {
   throw readError(`HTTP ${status}: ${STATUS_CODES[status] ?? 'Unknown'}`, url)
 }
 
-/** Follows redirects. User and password of the url go to its own host only. */
+/** Follows redirects. User and password of the url go to its own host only, and never in clear when they were to go encrypted. */
 async function get(url: string, options: WebOptions): Promise<IncomingMessage> {
   const first = parse(url, url)
   let at = first
   for (let steps = 0; steps <= maxRedirects; steps += 1) {
-    const response = await once(at, at.host === first.host ? first : at, options).catch((error: unknown) => {
+    const response = await once(at, at.origin === first.origin ? first : at, options).catch((error: unknown) => {
       throw readError(error, url)
     })
     const { location } = response.headers
     if (!redirects.has(response.statusCode ?? 0) || location === undefined) return response
-    response.resume()
+    // What else it has to say could go on for ever.
+    response.destroy()
     at = parse(new URL(location, at).href, url)
   }
   throw readError(`more than ${maxRedirects} redirects`, url)

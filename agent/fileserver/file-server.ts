@@ -12,6 +12,7 @@ import { createListings } from './listing.ts'
 import { findFile, statList } from './roots.ts'
 import type { FoundFile } from './roots.ts'
 import type { FileServerSettings } from './settings.ts'
+import { trimSlashes } from './slashes.ts'
 
 /** Answers a request by its `cmd`; undefined for one that is not about files. Values and failures are Salt's. */
 export type FileServer = (load: ValueObject) => Promise<Value | undefined>
@@ -117,7 +118,7 @@ function envOf(load: ValueObject): string | undefined {
 }
 
 function prefixOf(load: ValueObject): string {
-  return (textOf(get(load, 'prefix')) ?? '').replaceAll(/^\/+|\/+$/g, '')
+  return trimSlashes(textOf(get(load, 'prefix')) ?? '', { start: true })
 }
 
 function textOf(value: Value | undefined): string | undefined {

@@ -1,5 +1,5 @@
 /** `cmd.script` and `cmd.exec_code`: code that is put into a file of its own, run and removed (Salt: modules/cmdmod.py). */
-import { chmod, chown, copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, chown, copyFile, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { extname, join } from 'node:path'
 import { isTruthy, pythonStr } from '../matchers/python-text.ts'
@@ -46,7 +46,8 @@ export async function runScript(context: BuiltinContext, options: CommandOptions
 async function cacheScript(context: BuiltinContext, source: string, saltenv: string | null): Promise<string | undefined> {
   const files = await context.agent.files(context.signal)
   const path = await files.cacheFile(source, { saltenv: environmentOf(context, saltenv) })
-  return path === false || path === '' ? undefined : path
+  // A pipe or a device could be read for ever.
+  return path === false || path === '' || (await stat(path).catch(() => undefined))?.isFile() !== true ? undefined : path
 }
 
 /** Runs code with an interpreter, without a shell. `kwargs`: options of `cmd.run_all`. Throws as `runCommand`. */

@@ -1,8 +1,9 @@
 /** Takes a site's code from the file server, `salt://_modules` and so on, to where it is loaded from (Salt: utils/extmods.py `sync`). */
 import { chmod, copyFile, mkdir, open, readdir, readFile, rm, rmdir } from 'node:fs/promises'
-import { dirname, join, relative } from 'node:path'
+import { dirname, join, normalize, relative } from 'node:path'
 import type { FileClient } from '../files/port.ts'
 import type { Logger } from '../log.ts'
+import { CommandExecutionError } from './contract.ts'
 
 export interface SyncRequest {
   files: FileClient
@@ -43,7 +44,9 @@ export async function syncExtensions(request: SyncRequest): Promise<Synced> {
   for (const saltenv of saltenvs) {
     const prefix = `_${kind}/`
     for (const path of (await files.list('files', saltenv, prefix)).filter((name) => name.startsWith(prefix))) {
-      const name = nameOf(path.slice(prefix.length))
+      // The server chooses the names: none may lead to another kind's directory.
+      const own = ownPath(path.slice(prefix.length))
+      const name = nameOf(own)
       if (!isWanted(name, request)) continue
       if (pythonEnding.test(path)) {
         log.warn({ path, saltenv }, 'a Python file was not synced: it does not run on this minion')
@@ -53,12 +56,19 @@ export async function syncExtensions(request: SyncRequest): Promise<Synced> {
       const cached = await files.cacheFile(`salt://${path}`, { saltenv })
       const mode = cached === false ? undefined : await modeOf(path, cached)
       if (cached === false || mode === undefined) continue
-      remote.add(path.slice(prefix.length))
-      if (await place(cached, join(directory, path.slice(prefix.length)), mode)) result.changed.push(`${kind}.${name}`)
+      remote.add(own)
+      if (await place(cached, join(directory, own), mode)) result.changed.push(`${kind}.${name}`)
     }
   }
   if (request.clean) await removeOthers(directory, remote)
   return result
+}
+
+/** @throws CommandExecutionError for a path that leaves the directory it is taken to. */
+function ownPath(path: string): string {
+  const own = normalize(path)
+  if (!own.startsWith('/') && !own.includes('\0') && !own.split('/').includes('..')) return own
+  throw new CommandExecutionError(`the path ${JSON.stringify(path.slice(0, 200))} of the file server does not stay under its directory`)
 }
 
 /** The name that Salt gives a file: its path without the ending, with dots. */

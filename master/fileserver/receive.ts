@@ -34,7 +34,8 @@ export function makeFileReceiver(settings: ReceiveSettings, log: Logger): FileRe
     const start = position === 0 ? constants.O_TRUNC : 0
     const file = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW | start, 0o600)
     try {
-      await file.write(data, 0, data.length, position)
+      // A full disk may take a part of it.
+      for (let done = 0; done < data.length; ) done += (await file.write(data, done, data.length - done, position + done)).bytesWritten
     } finally {
       await file.close()
     }

@@ -111,6 +111,21 @@ test('of more than 10,000 that wait the oldest are dropped, and told; one that h
   await stopped
 })
 
+test('of more than 64 MiB that wait the oldest are dropped, too', async () => {
+  const { clock, events, calls, world, logged, stop } = start()
+  world.store = () => Promise.reject(new Error('down'))
+  const text = 'x'.repeat(10 * 1024 * 1024)
+  for (let at = 0; at < 9; at += 1) events.fire(`large/${at}`, { text })
+  await clock.advance(0)
+  expect(logged.filter(({ message }) => message.includes('the oldest that wait are dropped'))).toHaveLength(1)
+
+  world.store = () => Promise.resolve()
+  await clock.advance(1000)
+
+  expect(calls.at(-1)).toEqual(['large/3', 'large/4', 'large/5', 'large/6', 'large/7', 'large/8'])
+  await stop()
+})
+
 test('a master writes its events to the returner it names, tells who is connected, and refuses one that is not there', async () => {
   const root = mkdtempSync(join(tmpdir(), 'bv-'))
   const clock = createFakeClock()

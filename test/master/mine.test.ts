@@ -56,6 +56,22 @@ describe('the mine', () => {
     expect(await ask({ cmd: '_mine_get', tgt: '*' })).toEqual({})
   })
 
+  test('is not asked for more at once than the master can answer beside everything else', async () => {
+    await send({ ip: 1 })
+
+    expect(await read('*', Array.from({ length: 300 }, (_each, at) => `fun${at}`))).toEqual({})
+    // The same name a million times is one name.
+    expect(await read('*', Array.from({ length: 1_000_000 }, () => 'ip'))).toEqual({ ip: { web1: 1 } })
+  })
+
+  test('gives up a target that keeps the master from everything else', async () => {
+    for (let at = 10; at < 30; at += 1) running.keys.write(`${'a'.repeat(40)}${at}`, 'accepted', 'of no use')
+    const began = performance.now()
+
+    expect(await read('^(a+)+$b', 'ip', 0, { tgt_type: 'pcre' })).toBe('')
+    expect(performance.now() - began).toBeLessThan(12_000)
+  })
+
   test('is there after a restart', async () => {
     await send({ ip: 1 })
     await stop()

@@ -114,7 +114,7 @@ describe('sealed commands', () => {
     expect(single?.data).not.toHaveProperty('tok')
   })
 
-  test.each(['salt/job/20200101000000000000/ret/web2', 'salt/job/1/new', 'salt/auth', 'salt/key', 'salt/run/x'])('a minion cannot fire %s', async (tag) => {
+  test.each(['salt/job/20200101000000000000/ret/web2', 'salt/job/1/ret/web2\n', 'salt/job/1/ret/\nweb2', 'salt/key/a\nb', 'salt/job/1/new', 'salt/auth', 'salt/key', 'salt/run/x'])('a minion cannot fire %s', async (tag) => {
     expect(await minion.ask({ cmd: '_minion_event', tag, data: {} })).toBeNull()
     expect(await minion.ask({ cmd: '_minion_event', events: [{ tag, data: {} }] })).toBeNull()
 

@@ -15,7 +15,7 @@ export interface FileBench {
   serve(path: string, content: string | Buffer, saltenv?: string): void
   /** The requests so far, by their `cmd`. */
   asked: string[]
-  client(signal?: AbortSignal): FileClient
+  client(signal?: AbortSignal, more?: { leastFreeBytes?: number }): FileClient
   close(): void
 }
 
@@ -37,9 +37,9 @@ export function createFileBench(answer?: (load: ValueObject, given: Value) => Va
       mkdirSync(dirname(file), { recursive: true })
       writeFileSync(file, content)
     },
-    client: (signal = new AbortController().signal) =>
+    client: (signal = new AbortController().signal, more = {}) =>
       createFileClient({
-        minionId: 'web1', cachedir, hashType: 'sha256', bufferSize: 1000, signal, log: silent,
+        minionId: 'web1', cachedir, hashType: 'sha256', bufferSize: 1000, signal, log: silent, ...more,
         async ask(load) {
           asked.push(typeof load['cmd'] === 'string' ? load['cmd'] : '')
           const given = (await server(load)) ?? {}

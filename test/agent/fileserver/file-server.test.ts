@@ -40,6 +40,16 @@ function server(settings: Partial<FileServerSettings> = {}) {
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 
+describe('a list', () => {
+  test('of a prefix with many slashes is answered at once', async () => {
+    const ask = server()
+
+    expect(await ask('_file_list', { prefix: `a${'/'.repeat(1_000_000)}b` })).toEqual([])
+    expect(await ask('_file_list', { prefix: '//dev//' })).toEqual([])
+    expect(await ask('_file_list', { prefix: '/web/conf/' })).toEqual(['web/conf/site.conf'])
+  })
+})
+
 describe('one file', () => {
   test('is served in parts of file_buffer_size, with an empty one at its end', async () => {
     const ask = server()

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
@@ -5,6 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import type { Value, ValueObject } from '../../../agent/wire/value.ts'
+import { until } from '../../helpers/until.ts'
 import { createFileBench, type FileBench } from '../files/bench.ts'
 import { createHarness, type Harness } from '../jobs/harness.ts'
 
@@ -71,6 +73,28 @@ describe('files of the file server', () => {
     expect(await cp('get_file', 'salt://missing', join(directory, 'c'))).toBe('')
     expect(await cp('get_file', 'salt://a/b.txt', directory, kw({ template: 'jinja' }))).toMatch(/template is not supported/)
     expect(await cp('get_file', 'salt://a/b.txt', directory, kw({ gzip: 12 }))).toMatch(/gzip must be a number from 1 to 9/)
+  })
+
+  test('never open a device or a pipe, which could be read or waited for without end', async () => {
+    bench.serve('f', 'content')
+    const pipe = join(bench.root, 'pipe')
+    spawnSync('mkfifo', [pipe])
+
+    expect(await cp('get_file_str', '/dev/zero')).toBe('ERROR: /dev/zero is not a regular file')
+    expect(await cp('get_file_str', pipe)).toBe(`ERROR: ${pipe} is not a regular file`)
+    expect(await cp('get_file', 'salt://f', pipe)).toBe(`ERROR: ${pipe} is not a regular file`)
+    expect(await cp('cache_local_file', pipe)).toBe(`ERROR: ${pipe} is not a regular file`)
+    expect((await harness.run('cmd.script', [pipe])).return).toMatchObject({ retcode: 1, cache_error: true })
+    expect(await cp('get_file_str', '/proc/self/status')).toMatch(/^Name:/)
+  })
+
+  test('that never end are given up while the disk still has room', async () => {
+    bench.serve('f', 'x')
+    change = (load, given) => (load['cmd'] === '_serve_file' ? { data: 'x'.repeat(1024), dest: 'f' } : given)
+    const files = bench.client(undefined, { leastFreeBytes: Number.MAX_SAFE_INTEGER })
+
+    await expect(files.getFile('salt://f', '', { saltenv: 'base' })).rejects.toThrow(/is nearly full/)
+    expect(readdirSync(join(bench.cachedir, 'tmp'))).toEqual([])
   })
 
   test('leave the mode of a file that they replace', async () => {
@@ -264,6 +288,30 @@ describe('other urls', () => {
     expect(await cp('cache_file', 'http://127.0.0.1:1/x')).toMatch(/^ERROR: Error: connect ECONNREFUSED .* reading \/x$/)
     expect(await cp('cache_file', 'ftp://host/x')).toMatch(/not ftp:\/\/$/)
     expect(await cp('list_minion')).toEqual([])
+  })
+
+  test('are written to a file of their own first, never through a link that lies in the way', async () => {
+    const base = await web((_request, reply) => void reply.end('new'))
+    const [dest, victim] = [join(bench.root, 'dest'), join(bench.root, 'victim')]
+    writeFileSync(victim, 'precious')
+    symlinkSync(victim, `${dest}.part`)
+
+    expect(await Promise.all([cp('get_url', `${base}/f`, dest), cp('get_url', `${base}/f`, dest)])).toEqual([dest, dest])
+
+    expect([readFileSync(dest, 'utf8'), readFileSync(victim, 'utf8')]).toEqual(['new', 'precious'])
+    expect(readdirSync(bench.root).filter((name) => name.endsWith('.part'))).toEqual(['dest.part'])
+  })
+
+  test('end with the redirect of a server that goes on talking', async () => {
+    let closed = false
+    const other = await web((_request, reply) => void reply.end('there'))
+    const base = await web((_request, reply) => {
+      reply.on('close', () => (closed = true))
+      reply.writeHead(302, { location: `${other}/there` }).write('and then')
+    })
+
+    expect(await cp('get_file_str', `${base}/f`)).toBe('there')
+    await until(() => closed, 'the first connection is closed')
   })
 
   test('follow redirects, with the password for the first host only', async () => {

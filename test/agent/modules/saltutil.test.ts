@@ -16,15 +16,16 @@ test('clear_cache removes the files of the cache, and nothing that only a link l
   const made = (bench = createFileBench())
   const outside = join(made.root, 'outside')
   mkdirSync(join(made.cachedir, 'files/base/a'), { recursive: true })
-  mkdirSync(join(made.cachedir, 'store'))
+  for (const name of ['store', 'returners', 'pki']) mkdirSync(join(made.cachedir, name))
   mkdirSync(outside)
-  for (const path of ['cache/files/base/a/b', 'cache/store/outbox.db', 'outside/kept']) writeFileSync(join(made.root, path), 'x')
+  const kept = ['cache/store/outbox.db', 'cache/returners/spool', 'cache/pki/minion.pem', 'outside/kept']
+  for (const path of ['cache/files/base/a/b', ...kept]) writeFileSync(join(made.root, path), 'x')
   symlinkSync(outside, join(made.cachedir, 'link'))
-  harness = createHarness({ settings: { options: { cachedir: made.cachedir, outbox: { dir: join(made.cachedir, 'store') } } } })
+  harness = createHarness({ settings: { options: { cachedir: made.cachedir, outbox: { dir: `${made.cachedir}/./store/` }, pki_dir: join(made.cachedir, 'pki') } } })
 
   expect((await harness.run('saltutil.clear_cache')).return).toBe(true)
 
-  expect(['cache/files/base/a/b', 'cache/link', 'cache/store/outbox.db', 'outside/kept'].map((path) => existsSync(join(made.root, path)))).toEqual([false, false, true, true])
+  expect(['cache/files/base/a/b', 'cache/link', ...kept].map((path) => existsSync(join(made.root, path)))).toEqual([false, false, true, true, true, true])
   expect((await harness.run('saltutil.clear_cache')).return).toBe(true)
 })
 

@@ -62,6 +62,17 @@ test('modules are taken, loaded without a restart, and taken again only when the
   expect((await harness.run('hello.say')).return).toBe('changed')
 })
 
+test('a name that leads to another kind of code is refused', async () => {
+  await harness.close()
+  bench.close()
+  bench = createFileBench((load, given) => (load['cmd'] === '_file_list' ? ['_modules/../grains/evil.sh', '_modules/a/../../grains/evil.sh'] : given))
+  bench.serve('grains/evil.sh', '#!/bin/sh')
+  start()
+
+  expect(await saltutil('sync_modules')).toMatch(/of the file server does not stay under its directory/)
+  expect(existsSync(extmods('grains'))).toBe(false)
+})
+
 test('a Python module and one that does not load are told with the reason, every time', async () => {
   bench.serve('_modules/old_one.py', 'def f(): pass')
   bench.serve('_modules/broken.mjs', 'export default {')
