@@ -11,7 +11,7 @@ import { type CmdArgs, withCmdOptions } from './cmd-options.ts'
 import { makeRequest, targetOf } from './cmd-request.ts'
 import { type CmdSession, drawSubset, matching, runAtOnce, runInBatches } from './cmd-run.ts'
 import { openOutputFile } from './output-file.ts'
-import { paletteOf, run, settingsOf, UsageError } from './options.ts'
+import { clientSettingsOf, paletteOf, run, UsageError } from './options.ts'
 import { EXIT, exitCodeOf, makeReturnPrinter } from './print-returns.ts'
 import { summaryText } from './summary.ts'
 
@@ -27,7 +27,7 @@ const say = (text: string) => void process.stdout.write(text)
 const complain = (text: string) => void process.stderr.write(text)
 
 async function runCommand(args: CmdArgs): Promise<number> {
-  const settings = settingsOf(args)
+  const settings = clientSettingsOf(args)
   if (args.configDump === true) return dumpConfig(settings)
   const path = localSocketPath(settings)
   const target = targetOf(args)

@@ -305,9 +305,9 @@ describe('brine key', () => {
   test('lists, shows fingerprints, accepts after asking, and deletes', async () => {
     keys.write('web2', 'pending', stranger.pub)
     expect((await brine('key', 'list')).out).toBe('Accepted Keys:\nweb1\nDenied Keys:\nUnaccepted Keys:\nweb2\nRejected Keys:\n')
-    expect((await brine('key', 'finger', 'web2')).out).toMatch(/^Unaccepted Keys:\n {4}-{10}\n {4}web2:\n {8}([0-9a-f]{2}:){31}[0-9a-f]{2}\n$/)
+    expect((await brine('key', 'finger', 'web2')).out).toMatch(/^Unaccepted Keys:\nweb2: {2}([0-9a-f]{2}:){31}[0-9a-f]{2}\n$/)
 
-    expect((await brineWith('n\n', 'key', 'accept', 'web2')).out).toContain('The following keys are going to be accepted:\n  web2\n')
+    expect((await brineWith('n\n', 'key', 'accept', 'web2')).out).toContain('The following keys are going to be accepted:\nUnaccepted Keys:\nweb2\nProceed? [n/Y] ')
     expect(keys.list('pending')).toEqual(['web2'])
     expect((await brineWith('y\n', 'key', 'accept', 'web*')).out).toContain('Key for minion web2 accepted.')
     expect(keys.list('accepted')).toEqual(['web1', 'web2'])
@@ -319,6 +319,27 @@ describe('brine key', () => {
   test('leaves accepted keys alone when rejecting, unless told', async () => {
     expect(await brine('key', 'reject', 'web1', '-y')).toMatchObject({ code: 1, err: expect.stringContaining('does not match') as string })
     expect(keys.list('accepted')).toEqual(['web1'])
+  })
+
+  test("takes salt-key's own options, and deletes only after a yes", async () => {
+    keys.write('web2', 'rejected', stranger.pub)
+    expect((await brine('key', '-l', 'rej')).out).toBe('Rejected Keys:\nweb2\n')
+    expect((await brine('key', '-L', '--out', 'json', '--out-indent', '-1')).out).toBe('{"minions": ["web1"], "minions_denied": [], "minions_pre": [], "minions_rejected": ["web2"]}\n')
+    expect((await brine('key', '-p', 'web2')).out).toBe(`Rejected Keys:\nweb2:  ${stranger.pub.trimEnd()}\n`)
+    expect((await brine('key', '-F')).out).toMatch(/^Local Keys:\nmaster.pub: {2}\S+\nAccepted Keys:\nweb1: {2}\S+\nRejected Keys:\nweb2: {2}\S+\n$/)
+    expect((await brineWith('\n', 'key', '-d', 'web*')).out).toBe('The following keys are going to be deleted:\nAccepted Keys:\nweb1\nRejected Keys:\nweb2\nProceed? [N/y] ')
+    expect((await brine('key', '-a', 'web2', '--include-all', '-y', '-q')).out).toBe('')
+    expect(keys.list('accepted')).toEqual(['web1', 'web2'])
+    await brine('key', '-d', 'web2', '-y')
+    expect(keys.list('accepted')).toEqual(['web1'])
+  })
+
+  test.each([
+    [['-l', 'some'], 64, "brine: 'some' is not a valid argument to '--list'\n"],
+    [['-a', 'x', '-d', 'y'], 64, 'brine: one action at a time: see brine key --help\n'],
+    [['-a', 'none', '--include-denied'], 1, "The key glob 'none' does not match any unaccepted or denied keys.\n"],
+  ])('%j ends with %i', async (args, code, err) => {
+    expect(await brine('key', ...args)).toMatchObject({ code, err })
   })
 
   test('works without a master', async () => {
