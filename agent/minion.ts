@@ -152,6 +152,7 @@ async function compose(
       status: () => Promise.resolve(statusOf({ config, outbox, delivery, jobs, links, uptimeMs: clock.monotonic() - startedAt })),
     },
     log: log.child({ part: 'control' }),
+    clock,
     // The store is open, so its lock is ours.
     mayRemoveStale: true,
   })

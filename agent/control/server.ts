@@ -1,6 +1,7 @@
 import { chmodSync, lstatSync, mkdirSync, unlinkSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { dirname } from 'node:path'
+import { type Clock, systemClock } from '../clock.ts'
 import type { Logger } from '../log.ts'
 import { checkSocketPath, ControlError, type ControlReply, createLineReader, MAX_REQUEST_BYTES, requestSchema } from './protocol.ts'
 
@@ -15,16 +16,19 @@ export interface ControlServerSettings {
   /** True only while the caller holds the store's lock: then a socket nobody answers on is a dead agent's and is removed. */
   mayRemoveStale: boolean
   maxRequestBytes?: number
+  /** The system's when absent. */
+  clock?: Pick<Clock, 'timer'>
 }
 
 export interface ControlServer {
   /** @throws ControlError when the path is too long, the directory is not ours alone, or another agent answers there */
   start(): Promise<void>
-  /** Takes no more questions, lets the ones in hand be answered, then closes. */
+  /** Takes no more questions, lets the ones in hand be answered for a few seconds, then closes. */
   stop(): Promise<void>
 }
 
 const MAX_CONNECTIONS = 32
+const STOP_GRACE_MS = 5000
 
 /** The agent's control socket: 0600 in a directory that only its user can enter, which is all the authentication there is. */
 export function createControlServer(settings: ControlServerSettings): ControlServer {
@@ -48,7 +52,12 @@ export function createControlServer(settings: ControlServerSettings): ControlSer
         server.close(() => resolve())
       })
       for (const connection of connections) connection.finish()
+      // A caller may have stopped reading, or an answer may never come: neither keeps the agent from stopping.
+      const cancel = (settings.clock ?? systemClock).timer(STOP_GRACE_MS, () => {
+        for (const connection of connections) connection.cut()
+      })
       await closed
+      cancel()
     },
   }
 }
@@ -100,6 +109,8 @@ function makePrivateDirectory(directory: string): void {
 interface Connection {
   /** Reads no more, lets what was asked be answered, and closes. */
   finish(): void
+  /** Closes at once. */
+  cut(): void
 }
 
 function serveConnection(socket: Socket, { methods, log, maxRequestBytes = MAX_REQUEST_BYTES }: ControlServerSettings): Connection {
@@ -125,7 +136,7 @@ function serveConnection(socket: Socket, { methods, log, maxRequestBytes = MAX_R
       finish()
     }
   })
-  return { finish }
+  return { finish, cut: () => void socket.destroy() }
 }
 
 async function answer(line: string, methods: ControlMethods, log: Logger): Promise<ControlReply> {

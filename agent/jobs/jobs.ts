@@ -53,6 +53,7 @@ export interface Jobs {
   stop(): Promise<void>
 }
 
+const stopped = () => new JobEndedError('was ended because the minion stopped', false)
 const stoppedText = 'The minion was stopped before this job ran. It was not run.'
 
 /** The agent's jobs; nothing runs until the first publication. `agentPid`: shown for functions that run in the agent. */
@@ -67,6 +68,8 @@ export function createJobs(settings: JobsSettings, deps: JobsDeps, agentPid: num
   const { run, finish } = createPerformer(settings, deps, table)
   // Minions whose clocks strike at once must not choose the same jid, hence the random microseconds.
   const nextJid = createJidSource(() => Math.floor(clock.now()) * 1000 + clock.random() * 1000)
+  /** Ends the jobs of `runLocal`. */
+  const apart = new Set<AbortController>()
   /** Slots taken. Small urgent jobs take none. */
   let slots = 0
   let stopping: { hurry: () => void; done: Promise<void> } | undefined
@@ -122,7 +125,7 @@ export function createJobs(settings: JobsSettings, deps: JobsDeps, agentPid: num
       const publication = parsePublication(localLoad(local, jid, settings.minionId))
       if ('reason' in publication) throw new Error(`not a job: ${publication.reason}`)
       const { promise: over, resolve } = Promise.withResolvers<JobReturn | undefined>()
-      const admitted = await admission({ ...publication, local: true }, { master, jid }, resolve)
+      const admitted = await admission(local.fromMaster === true ? publication : { ...publication, local: true }, { master, jid }, resolve)
       // The clock went back to where it had been: this jid is taken.
       if (admitted === 'seen') continue
       table.enter(admitted.job)
@@ -167,6 +170,20 @@ export function createJobs(settings: JobsSettings, deps: JobsDeps, agentPid: num
     deps.answers.answer(jobReturn(publication, settings.minionId, result, {}), master)
   }
 
+  /** Without rows and without a slot; a stop waits for it, and ends it, as for any other. */
+  async function runApart(publication: Publication, signal: AbortSignal | undefined): Promise<JobReturn> {
+    const controller = new AbortController()
+    apart.add(controller)
+    try {
+      const ends = signal === undefined ? controller.signal : AbortSignal.any([signal, controller.signal])
+      const prepared = await execute(publication, undefined)
+      const result = await runToEnd({ publication, prepared, signal: ends, process: undefined }, { runner, clock, killGraceMs: settings.killGraceMs })
+      return jobReturn(publication, settings.minionId, result, {})
+    } finally {
+      apart.delete(controller)
+    }
+  }
+
   function accepts(load: unknown): Publication | undefined {
     const publication = parsePublication(load)
     if ('reason' in publication) {
@@ -190,10 +207,9 @@ export function createJobs(settings: JobsSettings, deps: JobsDeps, agentPid: num
     async runLocal(load, signal) {
       const publication = parsePublication(load)
       if ('reason' in publication) throw new Error(`not a job: ${publication.reason}`)
-      const prepared = await execute({ ...publication, local: true }, undefined)
-      const job = { publication, prepared, signal: signal ?? new AbortController().signal, process: undefined }
-      const result = await runToEnd(job, { runner, clock, killGraceMs: settings.killGraceMs })
-      return jobReturn(publication, settings.minionId, result, {})
+      const running = runApart({ ...publication, local: true }, signal)
+      track(running)
+      return running
     },
     async startLocal(job, master) {
       if (stopping !== undefined) throw new Error('the agent stops and takes no more jobs')
@@ -219,8 +235,9 @@ export function createJobs(settings: JobsSettings, deps: JobsDeps, agentPid: num
     for (const job of table.all()) {
       if (job.state !== 'running') continue
       log.warn({ jid: job.key.jid }, 'a running job is ended because the minion stops')
-      job.controller.abort(new JobEndedError('was ended because the minion stopped', false))
+      job.controller.abort(stopped())
     }
+    for (const controller of apart) controller.abort(stopped())
   }
   async function allDone(): Promise<void> {
     while (underWay.size > 0) await Promise.all(underWay)

@@ -9,6 +9,8 @@ import { callControl } from '../../../agent/control/client.ts'
 import { createLineReader } from '../../../agent/control/protocol.ts'
 import { type ControlServer, type ControlServerSettings, createControlServer } from '../../../agent/control/server.ts'
 import { silentLogger } from '../../../agent/log.ts'
+import { createFakeClock } from '../../helpers/fake-clock.ts'
+import { until } from '../../helpers/until.ts'
 
 let directory: string
 let path: string
@@ -119,6 +121,35 @@ describe('calls', () => {
 
   test('nobody there is told apart from everything else', async () => {
     await expect(callControl(path, 'echo')).rejects.toMatchObject({ code: 'NOT_RUNNING', exitCode: 69 })
+  })
+
+  test('stopping does not wait for a caller that has stopped reading, nor for an answer that does not come', async () => {
+    const clock = createFakeClock()
+    const asked = Promise.withResolvers<void>()
+    const server = await start({
+      clock,
+      methods: {
+        large: async () => 'x'.repeat(8 * 1024 * 1024),
+        hang() {
+          asked.resolve()
+          return new Promise(() => {})
+        },
+      },
+    })
+    const deaf = connect(path).pause()
+    deaf.on('error', () => {})
+    deaf.write('{"id":1,"method":"large"}\n')
+    const hanging = connect(path)
+    hanging.write('{"id":1,"method":"hang"}\n')
+    await asked.promise
+
+    const stopped = server.stop()
+    await until(() => clock.pending().length === 1, 'the grace has begun')
+    await clock.advance(5000)
+    await stopped
+
+    for (const socket of [deaf, hanging]) socket.destroy()
+    expect(clock.pending()).toEqual([])
   })
 
   test('stopping answers what is in hand', async () => {

@@ -3,7 +3,8 @@ import { systemClock } from '../../../agent/clock.ts'
 import { createFakeClock } from '../../helpers/fake-clock.ts'
 import { createHarness, newJid } from './harness.ts'
 import type { Harness, HarnessOptions } from './harness.ts'
-import { writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
+import { until } from '../../helpers/until.ts'
 
 const open: Harness[] = []
 
@@ -35,6 +36,19 @@ describe('a stop', () => {
 
     expect(await made.returned(running)).toMatchObject({ success: true, return: 'done' })
     expect(made.events).not.toContain(`started ${waiting}`)
+  })
+
+  test('waits for jobs that leave no rows, and ends them and their processes with the others', async () => {
+    const made = harness()
+    const ret = made.jobs.runLocal({ fun: 'cmd.run', arg: [`touch ${made.directory}/there; exec sleep 300`], jid: newJid(), tgt: '*' })
+    await until(() => existsSync(`${made.directory}/there`), 'it runs')
+
+    const first = made.jobs.stop()
+    await made.jobs.stop()
+    await first
+
+    expect(await ret).toMatchObject({ success: false, return: expect.stringContaining('was ended because the minion stopped') as string })
+    expect([...made.runner.allProcesses().values()].flat()).toEqual([])
   })
 
   test('takes no more jobs', async () => {
