@@ -4,7 +4,7 @@ import { isMasterless } from '../config/masterless.ts'
 import type { Clock } from './clock.ts'
 import { createDatastore } from './datastore.ts'
 import type { Grains } from './grains/grains.ts'
-import { QUESTIONS } from './jobs/policy.ts'
+import { QUESTIONS, refusalToMaster } from './jobs/policy.ts'
 import { createProcessRunner, type ProcessRunner } from './jobs/process-runner.ts'
 import type { JobsSettings, OuterServices } from './jobs/settings.ts'
 import { scanSiteModules } from './jobs/site-modules.ts'
@@ -105,6 +105,7 @@ export function createModules(parts: ModuleParts): MinionModules {
         await registry.refresh()
         await parts.refreshReturners()
       },
+      refusedToMaster: isMasterless(config) ? () => undefined : refusalToMaster(config.master_functions),
       schedule,
     }),
   }

@@ -1,7 +1,9 @@
 /** The jobs that the minion starts itself: where they come from, which master gets their returns, and when they begin. */
 import type { LoadedConfig } from '../config/load.ts'
+import { isMasterless } from '../config/masterless.ts'
 import type { Clock } from './clock.ts'
 import type { StartedJob } from './jobs/local-job.ts'
+import { masterMayName } from './jobs/policy.ts'
 import type { Logger } from './log.ts'
 import type { MasterLink } from './minion-status.ts'
 import type { ScheduleControl } from './modules/schedule-control.ts'
@@ -39,6 +41,8 @@ export function createMinionSchedule(parts: ScheduleParts): MinionSchedule {
     pillar: () => pillar.current(),
     grains: () => parts.grains.current(),
     scheduleReturner: config.schedule_returner,
+    hasMaster: !isMasterless(config),
+    masterMayName: (name, retConfig) => masterMayName(name, retConfig, config.master_returners),
     master() {
       const known = knownMaster(links)
       if (known === undefined && links.length > 0) log.warn({}, 'No master is known yet: the return of a scheduled job goes to its returners only')

@@ -35,7 +35,7 @@ export interface ExecuteSettings {
   /** What built-in modules may use, for a job of a master (undefined: of nobody). */
   services(jid: string, master: string | undefined, signal: AbortSignal): AgentServices
   /** Why a function must not run for who asked for it; undefined when it may. */
-  refusal(fun: string, publication: Publication, master: string | undefined): string | undefined
+  refusal(fun: string, publication: Publication): string | undefined
   /** Told what a called function threw, before it becomes a text. */
   onError?(error: unknown): void
   log: Logger
@@ -62,6 +62,7 @@ interface Frame {
   /** Calls within calls: bounded, since a module may call itself. */
   depth: number
   retcode: { value: number }
+  askedBy: BuiltinContext['askedBy']
 }
 
 const maxCallDepth = 8
@@ -80,7 +81,8 @@ export function createExecute(settings: ExecuteSettings): Execute {
         const outcomes: Outcome[] = []
         for (const [at, fun] of functions.entries()) {
           const arg = typeof publication.fun === 'string' ? publication.arg : (publication.arg[at] as Value[])
-          const frame = { publication, master, signal, process, depth: 0, retcode: { value: 0 } }
+          const askedBy = publication.local === true ? 'host' : 'master'
+          const frame: Frame = { publication, master, signal, process, depth: 0, retcode: { value: 0 }, askedBy }
           outcomes.push(await runOne(settings, fun, lookups[at] ?? { found: false, text: '' }, arg, frame))
           signal.throwIfAborted()
         }
@@ -101,7 +103,7 @@ async function runOne(settings: ExecuteSettings, fun: string, lookup: Lookup, ar
   const scheduled = schedule !== undefined
   const retcode = scheduled ? scheduledFailure : genericFailure
   try {
-    const refusal = settings.refusal(fun, frame.publication, frame.master)
+    const refusal = settings.refusal(fun, frame.publication)
     if (refusal !== undefined) return failed(refusal, retcode)
     checkExecutors(frame.publication.executors ?? get(settings.options, 'module_executors'))
     if (!lookup.found) return missingFunction(fun, lookup.text, scheduled ? {} : await docsWithPrefix(settings.registry, fun), retcode)
@@ -127,9 +129,10 @@ async function invoke(
   const { implementation } = lookup
   const call = (name: string, args: Value[] = [], kwargs: ValueObject = {}) => {
     // What our own functions call, their arguments name: who may not run it must not have it run.
-    const refusal = implementation.kind === 'builtin' ? settings.refusal(name, frame.publication, frame.master) : undefined
+    const refusal = implementation.kind === 'builtin' ? settings.refusal(name, frame.publication) : undefined
     if (refusal !== undefined) return Promise.reject(new InvocationError(refusal))
-    return callFunction(settings, name, { args, kwargs }, { ...frame, process: undefined, depth: frame.depth + 1 })
+    const askedBy = implementation.kind === 'builtin' ? frame.askedBy : 'module'
+    return callFunction(settings, name, { args, kwargs }, { ...frame, process: undefined, depth: frame.depth + 1, askedBy })
   }
   const setRetcode = (code: number) => {
     frame.retcode.value = code
@@ -150,6 +153,7 @@ async function invoke(
     config: (name) => lookupOption(name, { options: settings.options, grains: settings.grains(), pillar: settings.pillar() }),
     call,
     setRetcode,
+    askedBy: frame.askedBy,
     agent: settings.services(jid, frame.master, frame.signal),
   }
   const result = await implementation.code.run(context, bound.named, { rest: bound.rest, kwargs: bound.kwargs })

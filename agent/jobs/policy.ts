@@ -3,7 +3,7 @@ import { globMatch } from '../matchers/glob.ts'
 import { isTruthy } from '../matchers/python-text.ts'
 import { get } from '../wire/value.ts'
 import type { ValueObject } from '../wire/value.ts'
-import type { ReturnerRequest, ReturnIntake, Routing } from '../delivery/port.ts'
+import type { ReturnIntake, Routing } from '../delivery/port.ts'
 import type { Publication } from './publication.ts'
 import { blackoutText } from './result.ts'
 
@@ -17,17 +17,23 @@ export interface PolicySettings {
   pillar: () => ValueObject
 }
 
-/** Gives the text that refuses a function for a publication of this master (undefined: of nobody); undefined when it may run. */
-export type Refusal = (fun: string, publication: Publication, master: string | undefined) => string | undefined
+/** Gives the text that refuses a function for a publication; undefined when it may run. */
+export type Refusal = (fun: string, publication: Publication) => string | undefined
 
 /** The rules of the agent. What an operator runs on the host itself (`brine call`) is under none of them, as in Salt. */
 export function createRefusal(settings: PolicySettings): Refusal {
-  return (fun, publication, master) => {
+  const toMaster = refusalToMaster(settings.masterFunctions)
+  return (fun, publication) => {
     if (QUESTIONS.has(fun)) return undefined
     if (isBlackedOut(fun, settings)) return blackoutText(fun)
-    const { masterFunctions } = settings
-    if (master === undefined || publication.local === true || masterFunctions === undefined) return undefined
-    if (masterFunctions.some((pattern) => globMatch(fun, pattern))) return undefined
+    return publication.local === true ? undefined : toMaster(fun)
+  }
+}
+
+/** Why a master may not have a function run; undefined when it may. `allowed`: globs over full names; undefined for no limit. */
+export function refusalToMaster(allowed: readonly string[] | undefined): (fun: string) => string | undefined {
+  return (fun) => {
+    if (allowed === undefined || allowed.some((pattern) => globMatch(fun, pattern))) return undefined
     return `ERROR executing '${fun}': a master may not run it: the minion's option master_functions does not name it.`
   }
 }
@@ -51,8 +57,8 @@ export async function routeAllowed(
   { intake, masterReturners }: { intake: Pick<ReturnIntake, 'route'>; masterReturners: readonly string[] | undefined },
 ): Promise<Routing> {
   const { returners } = publication
-  if (master === undefined || publication.local === true) return intake.route(returners, master)
-  const refused = returners.names.filter((name) => !mayName(name, returners, masterReturners))
+  if (publication.local === true) return intake.route(returners, master)
+  const refused = returners.names.filter((name) => !masterMayName(name, returners.retConfig, masterReturners))
   const allowed = { ...returners, names: returners.names.filter((name) => !refused.includes(name)), fromMaster: true }
   const { destinations, errors } = await intake.route(allowed, master)
   const why = "a master may not name it: the minion's option master_returners does not allow it"
@@ -62,7 +68,8 @@ export async function routeAllowed(
 /** Characters of a name that an error repeats. */
 const MAX_NAME = 100
 
-function mayName(name: string, { retConfig }: ReturnerRequest, allowed: readonly string[] | undefined): boolean {
+/** Whether the site lets masters name this returner, with this `ret_config`. `allowed`: globs of `name` and `name@ret_config`; undefined for all. */
+export function masterMayName(name: string, retConfig: string | undefined, allowed: readonly string[] | undefined): boolean {
   const full = retConfig === undefined ? name : `${name}@${retConfig}`
   return allowed === undefined || allowed.some((pattern) => globMatch(full, pattern))
 }

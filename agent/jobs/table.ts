@@ -75,5 +75,8 @@ export function createJobTable(): JobTable {
 
 /** A job as `saltutil.find_job` and `running` show it: the publication with `pid`, as Salt's proc files, and our `state`. */
 export function jobEntry(job: Job): ValueObject {
-  return Object.assign(Object.create(null) as ValueObject, job.publication.load, { pid: job.pid, state: job.state })
+  const entry = Object.assign(Object.create(null) as ValueObject, job.publication.load, { pid: job.pid, state: job.state })
+  // Options of the host's own jobs may be its secrets; any master may ask.
+  if (job.publication.local === true) delete entry['ret_kwargs']
+  return entry
 }

@@ -110,14 +110,15 @@ async function checkedShell(shell: string): Promise<string> {
   throw new CommandExecutionError(`The shell ${shell} is not available`)
 }
 
-/** The command, if the site's lists allow it. They only concern what a master asked for directly. */
+/** The command, if the site's lists allow it. They concern what a master asked for, also through a function that calls another one, not what a site's own modules do. */
 function checkedCommand(context: BuiltinContext, { cmd }: CommandOptions): string | string[] {
   const command = Array.isArray(cmd) ? cmd.map(pythonStr) : pythonStr(cmd)
   const text = typeof command === 'string' ? command : command.join(' ')
   const denied = matchesAny(context.config('cmd_blacklist_glob'), text)
   const whitelist = context.config('cmd_whitelist_glob')
   const allowed = !isTruthy(whitelist ?? null) || matchesAny(whitelist, text)
-  if ('jid' in context.pub && (denied || !allowed)) throw new CommandExecutionError(`The shell command "${text}" is not permitted`)
+  const concerned = 'jid' in context.pub || context.askedBy === 'master'
+  if (concerned && (denied || !allowed)) throw new CommandExecutionError(`The shell command "${text}" is not permitted`)
   return command
 }
 

@@ -1,5 +1,5 @@
 import { isTruthy } from '../matchers/python-text.ts'
-import { type Value, type ValueObject, entries, isMap, isObject } from '../wire/value.ts'
+import { type Value, type ValueObject, entries, get, isMap, isObject } from '../wire/value.ts'
 import { CommandExecutionError, defineFunction, defineModule, param } from './contract.ts'
 import { allowed, configuredFunctions, givenFunctions, mineValue, readEntry } from './mine-functions.ts'
 import { deleteLocally, getLocally, storeLocally } from './mine-local.ts'
@@ -31,7 +31,14 @@ function callForMine(context: BuiltinContext, fun: string, given: Value[], kwarg
   return context.call(fun, args, Object.assign({}, ...inner, kwargs) as ValueObject)
 }
 
-const configured = (context: BuiltinContext) => configuredFunctions(context.config('mine_functions'), context.pillar)
+const configured = (context: BuiltinContext) => configuredFunctions(get(context.agent.options, 'mine_functions'), context.pillar)
+
+/** What the pillar names, a master names. */
+function isRefused(context: BuiltinContext, { alias, fun }: { alias: string; fun: string }): boolean {
+  const refusal = get(get(context.agent.options, 'mine_functions'), alias) === undefined ? context.agent.refusedToMaster(fun) : undefined
+  if (refusal !== undefined) context.log.error({ fun, refusal }, 'a function that the pillar puts into the mine was not called')
+  return refusal !== undefined
+}
 
 /** A keyword of the mine's own, that the called function does not get. */
 function take(kwargs: ValueObject, name: string): Value | undefined {
@@ -58,7 +65,7 @@ export default defineModule<BuiltinContext>({
         const data = Object.create(null) as ValueObject
         for (const [alias, definition] of Object.entries(functions)) {
           const entry = readEntry(alias, definition)
-          if (!(await isAvailable(context, entry.fun))) continue
+          if (!(await isAvailable(context, entry.fun)) || (!isTruthy(given) && isRefused(context, entry))) continue
           try {
             data[alias] = mineValue(await callForMine(context, entry.fun, entry.args, entry.kwargs), entry)
           } catch (error) {

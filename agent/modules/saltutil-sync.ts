@@ -62,8 +62,9 @@ async function refresh(context: BuiltinContext, kinds: readonly LoadedKind[]): P
 }
 
 function directoryOf(context: BuiltinContext, kind: string): string {
-  const configured = context.config('extension_modules')
-  const cachedir = context.config('cachedir')
+  // Only the host says where: neither a grain nor the pillar may.
+  const configured = get(context.agent.options, 'extension_modules')
+  const cachedir = get(context.agent.options, 'cachedir')
   return join(typeof configured === 'string' ? configured : join(typeof cachedir === 'string' ? cachedir : '/', 'extmods'), kind)
 }
 

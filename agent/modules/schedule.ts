@@ -38,6 +38,11 @@ function change(context: BuiltinContext, kwargs: ValueObject, edit: (schedule: V
   }
 }
 
+/** An item as its maker may have it run: what a master adds stays a master's word, also after a restart. */
+function marked(context: BuiltinContext, item: ValueObject): ValueObject {
+  return context.askedBy === 'master' ? { ...item, from_master: true } : item
+}
+
 function itemIn(schedule: ValueObject, name: string): ValueObject | undefined {
   const item = get(schedule, name)
   return isObject(item) ? item : undefined
@@ -52,7 +57,7 @@ function add(context: BuiltinContext, name: string, kwargs: ValueObject): Schedu
   if ('report' in built) return built.report
   if (inTest(kwargs)) return report(`Job: ${name} would be added to schedule.`, true)
   const fault = change(context, kwargs, (schedule) => {
-    schedule[name] = built.item
+    schedule[name] = marked(context, built.item)
   })
   if (fault !== undefined) return report(fault)
   return report(`Added job: ${name} to schedule.`, true, { [name]: 'added' })
@@ -74,7 +79,8 @@ function modify(context: BuiltinContext, name: string, kwargs: ValueObject): Sch
   if (inTest(kwargs)) return report(`Job: ${name} would be modified in schedule.`, true, changes)
   if (!offline(kwargs) && get(current(context, 'opts'), name) === undefined) return report(`Failed to modify job ${name} in schedule: it is in the pillar.`, false)
   const fault = change(context, kwargs, (schedule) => {
-    schedule[name] = offline(kwargs) ? { ...itemIn(schedule, name), ...built.item } : built.item
+    const { from_master: _mark, ...before } = itemIn(schedule, name) ?? {}
+    schedule[name] = marked(context, offline(kwargs) ? { ...before, ...built.item } : built.item)
   })
   return fault === undefined ? report(`Modified job: ${name} in schedule.`, true, changes) : report(fault, false)
 }

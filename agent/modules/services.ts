@@ -120,10 +120,14 @@ export interface AgentServices {
    */
   compilePillar(question: PillarQuestion): Promise<ValueObject>
   refreshModules(): Promise<void>
+  /** Why a master may not have this function run; undefined when it may. */
+  refusedToMaster(fun: string): string | undefined
   schedule: ScheduleControl
 }
 
 /** The context of the built-in modules. */
 export interface BuiltinContext extends ModuleContext {
+  /** Who chose the function and its arguments: a master, the host itself (its operator, its schedule), or a site's own module. */
+  readonly askedBy: 'master' | 'host' | 'module'
   readonly agent: AgentServices
 }

@@ -30,6 +30,8 @@ export interface DateRange {
 }
 
 export interface Item {
+  /** Its name in the schedule. */
+  key: string
   /** What its returns are called in `schedule`. */
   name: string
   fun: string
@@ -77,6 +79,7 @@ export function parseItem(key: string, data: ValueObject, sources: ItemSources):
   const skipFunction = get(sources.schedule, 'skip_function')
   const skipRange = get(data, 'skip_during_range') ?? get(sources.schedule, 'skip_during_range')
   return {
+    key,
     name,
     fun: functionOf(data),
     arg: argumentsOf(data),

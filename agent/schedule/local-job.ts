@@ -8,13 +8,15 @@ export interface ScheduledJob {
   fun: string
   arg: Value[]
   more: ValueObject
+  /** A master chose what it runs. */
+  fromMaster: boolean
 }
 
 /**
  * The job of an item (utils/schedule.py, handle_func): its returners with `schedule_returner`'s, `return_config` and
  * `return_kwargs` for them, `metadata` with the time, and `schedule`, its name. `now`: wall-clock milliseconds.
  */
-export function jobOf(item: Item, options: { fun?: string; scheduleReturner: Value; now: number }): ScheduledJob {
+export function jobOf(item: Item, options: { fun?: string; scheduleReturner: Value; now: number; fromMaster: boolean }): ScheduledJob {
   const { data } = item
   const more = Object.create(null) as ValueObject
   const names = [...namesOf(data['returner'] ?? null), ...namesOf(options.scheduleReturner)]
@@ -24,7 +26,7 @@ export function jobOf(item: Item, options: { fun?: string; scheduleReturner: Val
   if (isMap(data['metadata'])) more['metadata'] = withTime(data['metadata'] as ValueObject, options.now)
   if (data['return_job'] === 'nocache') more['nocache'] = true
   more['schedule'] = item.name
-  return { fun: options.fun ?? item.fun, arg: item.arg, more }
+  return { fun: options.fun ?? item.fun, arg: item.arg, more, fromMaster: options.fromMaster }
 }
 
 /** Whether the master gets the return, too. */

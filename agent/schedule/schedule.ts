@@ -26,6 +26,10 @@ export interface ScheduleDeps {
   grains(): ValueObject
   /** The returners of the option `schedule_returner`. */
   scheduleReturner: string[]
+  /** False for a minion that runs without one: its pillar is its own. */
+  hasMaster: boolean
+  /** Whether a master may name this returner, with this `return_config`. */
+  masterMayName(name: string, retConfig: string | undefined): boolean
   /** The master that gets the returns; undefined while none is known. */
   master(): string | undefined
   /** Starts a job; `over` resolves when its return is accepted. */
@@ -206,12 +210,25 @@ export function createSchedule(initial: ValueObject, deps: ScheduleDeps): Schedu
     return (running.get(item.name) ?? 0) >= item.maxRunning ? { run: false, reason: 'maxrunning' } : undefined
   }
 
+  /** The pillar, and with it what a job of it runs, is a master's word; so is what a master had added (modules/schedule.ts marks it). */
+  function isFromMaster(item: Item, fun: string | undefined): boolean {
+    if (!deps.hasMaster) return false
+    const isOurs = Object.hasOwn(configured, item.key) || Object.hasOwn(own, item.key)
+    if (!isOurs || get(item.data, 'from_master') === true) return true
+    return fun !== undefined && fun === item.skipFunction && get(configured, 'skip_function') !== fun
+  }
+
+  function masterReturners({ data }: Item): string[] {
+    const config = get(data, 'return_config')
+    return listOf(get(deps.pillar(), 'schedule_returner')).filter((name) => !deps.hasMaster || deps.masterMayName(name, typeof config === 'string' ? config : undefined))
+  }
+
   async function run(item: Item, fun?: string): Promise<void> {
     if (item.dryRun) return log.debug({ schedule: item.name }, 'A scheduled job has dry_run set, and is not run')
     running.set(item.name, (running.get(item.name) ?? 0) + 1)
     try {
-      const scheduleReturner = [...deps.scheduleReturner, ...listOf(get(deps.pillar(), 'schedule_returner'))]
-      const job = jobOf(item, { scheduleReturner, now: clock.now(), ...(fun === undefined ? {} : { fun }) })
+      const scheduleReturner = [...deps.scheduleReturner, ...masterReturners(item)]
+      const job = jobOf(item, { scheduleReturner, now: clock.now(), fromMaster: isFromMaster(item, fun), ...(fun === undefined ? {} : { fun }) })
       const { jid, over } = await deps.start(job, returnsToMaster(item) ? deps.master() : undefined)
       log.info({ schedule: item.name, jid, fun: job.fun }, 'Running scheduled job')
       await over

@@ -9,7 +9,7 @@ import { createFileClient } from '../../../agent/files/client.ts'
 import type { OuterServices } from '../../../agent/jobs/settings.ts'
 import { createJobs } from '../../../agent/jobs/jobs.ts'
 import type { Jobs } from '../../../agent/jobs/jobs.ts'
-import { QUESTIONS } from '../../../agent/jobs/policy.ts'
+import { masterMayName, QUESTIONS, refusalToMaster } from '../../../agent/jobs/policy.ts'
 import { createProcessRunner } from '../../../agent/jobs/process-runner.ts'
 import type { ProcessRunner } from '../../../agent/jobs/process-runner.ts'
 import { listProcesses } from '../../../agent/jobs/processes.ts'
@@ -82,6 +82,8 @@ export interface HarnessOptions {
   /** disable_modules, whitelist_modules. */
   disabled?: string[]
   whitelist?: string[]
+  /** False for a minion that runs without one. */
+  hasMaster?: boolean
   /** The `schedule` of the configuration. */
   schedule?: ValueObject
   services?: Partial<OuterServices>
@@ -131,6 +133,8 @@ export function createHarness(options: HarnessOptions = {}): Harness {
     pillar,
     grains,
     scheduleReturner: [],
+    hasMaster: options.hasMaster ?? true,
+    masterMayName: (name, retConfig) => masterMayName(name, retConfig, settings.masterReturners),
     master: () => master,
     start: (job, to) => jobs.startLocal(job, to),
   })
@@ -182,6 +186,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
         refreshPillar: () => Promise.resolve(true),
         compilePillar: () => Promise.reject(new Error('no master is connected')),
         refreshModules: () => registry.refresh(),
+        refusedToMaster: refusalToMaster(settings.masterFunctions),
         schedule: createScheduleControl(schedule, join(directory, 'minion.d', '_schedule.conf')),
         ...options.services,
       }),

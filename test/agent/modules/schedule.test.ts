@@ -56,7 +56,7 @@ describe('schedule.add', () => {
     })
 
     const listed = 'schedule:\n  job1:\n    enabled: true\n    function: test.ping\n    jid_include: true\n    maxrunning: 1\n    name: job1\n'
-    expect(readFileSync(file, 'utf8')).toBe(`${listed}    seconds: 3600\n`)
+    expect(readFileSync(file, 'utf8')).toBe(`${listed}    seconds: 3600\n`.replace('enabled: true\n', 'enabled: true\n    from_master: true\n'))
     expect(statSync(file).mode & 0o777).toBe(0o600)
     expect(await call('list')).toBe(`${listed}    saved: true\n    seconds: 3600\n`)
     expect(await call('list', [], { return_yaml: false })).toEqual({ job1 })

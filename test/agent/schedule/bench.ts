@@ -46,6 +46,8 @@ export function createBench(items: Value, options: BenchOptions = {}): Bench {
     pillar: () => pillar,
     grains: () => options.grains ?? {},
     scheduleReturner: options.scheduleReturner ?? [],
+    hasMaster: true,
+    masterMayName: () => true,
     master: () => 'aa:bb',
     async start(job, master) {
       await options.start?.()

@@ -289,6 +289,7 @@ describe('the job of an item', () => {
       {
         master: 'aa:bb',
         job: {
+          fromMaster: false,
           fun: 'test.arg',
           arg: ['a=b', 2, { c: 3, __kwarg__: true }],
           more: { ret: 'local,sqlite3,syslog,http', ret_config: 'alternative', ret_kwargs: { path: '/x' }, schedule: 'other' },
