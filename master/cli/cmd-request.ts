@@ -9,6 +9,8 @@ import type { CmdArgs } from './cmd-options.ts'
 import { mapArgument } from './map-argument.ts'
 import { UsageError } from './options.ts'
 
+const unnamed = 'Name a target and a function: brine cmd TARGET FUNCTION\nTry: brine cmd --help'
+
 /** Whom a command is for. */
 export type RequestTarget = Pick<PublishRequest, 'tgt' | 'tgt_type' | 'delimiter'>
 
@@ -16,7 +18,7 @@ export type RequestTarget = Pick<PublishRequest, 'tgt' | 'tgt_type' | 'delimiter
 export function targetOf(args: CmdArgs): RequestTarget {
   if (args.range === true) throw new UsageError('-R asks a range server, and there is none here: name the minions with -L, or make a nodegroup and use -N')
   const tgt = args.target ?? (args.doc === true ? '*' : undefined)
-  if (tgt === undefined) throw new UsageError("which minions, and which function? brine cmd '*' test.ping\nTry: brine cmd --help")
+  if (tgt === undefined) throw new UsageError(unnamed)
   const delimiter = args.delimiter === undefined ? {} : { delimiter: args.delimiter }
   if (args.list) return { tgt: tgt.includes(',') ? tgt.replaceAll(' ', '').split(',') : tgt.split(/\s+/), tgt_type: 'list' }
   return { tgt, tgt_type: targetType(args), ...delimiter }
@@ -64,7 +66,7 @@ function functionOf(args: CmdArgs): { fun: string | string[]; arg: Value[] } {
   const noParse = (args.noParse ?? '').split(',')
   if (args.doc === true) return documentation(args.function, words)
   const { function: fun } = args
-  if (fun === undefined) throw new UsageError(`which function? brine cmd ${args.target ?? "'*'"} test.ping\nTry: brine cmd --help`)
+  if (fun === undefined) throw new UsageError(unnamed)
   const functions = fun.split(',')
   if (functions.length === 1) return { fun, arg: typedArguments(words, noParse) }
   return { fun: functions, arg: splitArguments(words, functions.length, args.argsSeparator).map((group) => typedArguments(group, noParse)) }

@@ -171,7 +171,8 @@ async function change(keys: KeyStore, settings: MasterSettings, args: Args, act:
     print(`The following keys are going to be ${verb}:`)
     print(shown(Object.fromEntries(found.map((each) => [directories[each.state], each.ids])), args))
   }
-  if (args.yes !== true && !(await confirmed(act))) return EXIT.ok
+  const answer = args.yes === true ? 'yes' : await confirmed(act)
+  if (answer !== 'yes') return answer === 'no' ? EXIT.ok : EXIT.failed
   for (const id of ids) {
     const taken = await changeOne(keys, settings, { act, id, from })
     if (taken.length > 0 && args.quiet !== true) print(`Key for minion ${id} ${verb}.`)
@@ -225,9 +226,9 @@ function nothingMatches(args: Args, states: readonly KeyState[]): number {
 }
 
 /** Enter alone means yes, but for a deletion. */
-async function confirmed(act: KeyChange['act']): Promise<boolean> {
+async function confirmed(act: KeyChange['act']): Promise<'yes' | 'no' | 'interrupted'> {
   const terminal = createInterface({ input: process.stdin, output: process.stdout })
-  const interrupted = new Promise<string>((done) => {
+  const left = new Promise<'no' | 'interrupted'>((done) => {
     terminal.once('SIGINT', () => {
       process.stdout.write('\nExiting on CTRL-c\n')
       done('interrupted')
@@ -235,11 +236,12 @@ async function confirmed(act: KeyChange['act']): Promise<boolean> {
     // Standard input that ends without an answer is none.
     terminal.once('close', () => done('no'))
   })
+  const asked = terminal.question(act === 'delete' ? 'Proceed? [N/y] ' : 'Proceed? [n/Y] ').then((text): 'yes' | 'no' => {
+    const answer = text.trim().toLowerCase()
+    return answer.startsWith('y') || (answer === '' && act !== 'delete') ? 'yes' : 'no'
+  })
   try {
-    const asked = terminal.question(act === 'delete' ? 'Proceed? [N/y] ' : 'Proceed? [n/Y] ')
-    const answer = (await Promise.race([asked, interrupted])).trim().toLowerCase()
-    if (answer === 'interrupted') process.exitCode = EXIT.failed
-    return answer === '' ? act !== 'delete' : answer.startsWith('y')
+    return await Promise.race([asked, left])
   } finally {
     terminal.close()
   }

@@ -23,9 +23,9 @@ describe('the target', () => {
   })
 
   test('is asked for, and never a range', () => {
-    expect(() => targetOf(parsed({}))).toThrow("which minions, and which function? brine cmd '*' test.ping")
+    expect(() => targetOf(parsed({}))).toThrow('Name a target and a function')
     expect(() => targetOf(parsed({ target: '%all', range: true }))).toThrow('-R asks a range server, and there is none here')
-    expect(() => makeRequest(parsed({ target: '*' }))).toThrow('which function? brine cmd * test.ping')
+    expect(() => makeRequest(parsed({ target: '*' }))).toThrow('Name a target and a function')
   })
 })
 
