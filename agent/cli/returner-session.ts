@@ -7,7 +7,7 @@ import { lookupReturnerOptions, returnerProfiles } from '../../config/returner-o
 import { minionSchema } from '../../config/schema.ts'
 import { systemClock } from '../clock.ts'
 import { silentLogger } from '../log.ts'
-import { hostSettings } from '../minion-settings.ts'
+import { hostSettings } from '../minion/settings.ts'
 import type { Description } from '../returner-host/definition.ts'
 import { createReturnerHost, type ReturnerHost } from '../returner-host/host.ts'
 import { optionNames } from '../returner-host/prepare.ts'

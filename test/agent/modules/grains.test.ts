@@ -7,7 +7,7 @@ import { fileGrains } from '../../../agent/grains/fixed.ts'
 import { createGrains } from '../../../agent/grains/grains.ts'
 import type { Grains } from '../../../agent/grains/grains.ts'
 import { silentLogger } from '../../../agent/log.ts'
-import { createGrainsChange } from '../../../agent/minion-grains-change.ts'
+import { createGrainsChange } from '../../../agent/minion/grains-change.ts'
 import { yaml } from '../../../agent/outputters/yaml.ts'
 import { readYaml } from '../../../config/yaml-value.ts'
 import recorded from '../../fixtures/grains/changes.json' with { type: 'json' }

@@ -1,10 +1,10 @@
 /** The file client as the configuration wants it: of the master, or of this host's own directories. Imported when first used. */
-import type { MinionConfig } from '../config/schema.ts'
-import type { Clock } from './clock.ts'
-import type { FileClient } from './files/port.ts'
-import type { FileServer } from './fileserver/file-server.ts'
-import type { Logger } from './log.ts'
-import type { MasterAccess } from './modules/services.ts'
+import type { MinionConfig } from '../../config/schema.ts'
+import type { Clock } from '../clock.ts'
+import type { FileClient } from '../files/port.ts'
+import type { FileServer } from '../fileserver/file-server.ts'
+import type { Logger } from '../log.ts'
+import type { MasterAccess } from '../modules/services.ts'
 
 /** Gives a file client for a job; `master`: whom to ask, unless `file_client` is local. */
 export type MinionFiles = (master: MasterAccess, signal: AbortSignal) => Promise<FileClient>
@@ -15,7 +15,7 @@ export function createMinionFiles(config: MinionConfig, clock: Clock, log: Logge
   let swept = false
 
   async function localServer(): Promise<FileServer> {
-    const { createFileServer } = await import('./fileserver/file-server.ts')
+    const { createFileServer } = await import('../fileserver/file-server.ts')
     local ??= createFileServer({
       roots: config.file_roots,
       ignoreGlob: config.file_ignore_glob,
@@ -29,10 +29,10 @@ export function createMinionFiles(config: MinionConfig, clock: Clock, log: Logge
   }
 
   return async (master, signal) => {
-    const { createFileClient } = await import('./files/client.ts')
+    const { createFileClient } = await import('../files/client.ts')
     if (!swept) {
       swept = true
-      const { sweepTemporary } = await import('./files/download.ts')
+      const { sweepTemporary } = await import('../files/download.ts')
       await sweepTemporary(config.cachedir, clock.now())
     }
     const server = config.file_client === 'local' ? await localServer() : undefined

@@ -1,11 +1,11 @@
 /** Opening the store at the agent's start: a `brine call` may have it for one attempt to deliver. */
-import type { Clock } from './clock.ts'
-import { callControl } from './control/client.ts'
-import type { Logger } from './log.ts'
-import { OutboxLockedError } from './outbox/faults.ts'
-import { openOutbox } from './outbox/outbox.ts'
-import type { Outbox } from './outbox/port.ts'
-import type { OutboxSettings } from './outbox/settings.ts'
+import type { Clock } from '../clock.ts'
+import { callControl } from '../control/client.ts'
+import type { Logger } from '../log.ts'
+import { OutboxLockedError } from '../outbox/faults.ts'
+import { openOutbox } from '../outbox/outbox.ts'
+import type { Outbox } from '../outbox/port.ts'
+import type { OutboxSettings } from '../outbox/settings.ts'
 
 /** A call gives it back within its attempt and the end of its lanes, six seconds at most. Milliseconds. */
 const LOCK_WAIT_MS = 10_000

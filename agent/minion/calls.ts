@@ -1,11 +1,11 @@
 /** What the running agent does for `brine call`. */
-import type { CallServer } from './control/call-methods.ts'
-import { ControlError } from './control/protocol.ts'
-import type { Delivery } from './delivery/delivery.ts'
-import type { Jobs } from './jobs/jobs.ts'
-import type { Link } from './link/port.ts'
-import type { PillarKeeper } from './pillar/keeper.ts'
-import { isObject, type Value, type ValueObject } from './wire/value.ts'
+import type { CallServer } from '../control/call-methods.ts'
+import { ControlError } from '../control/protocol.ts'
+import type { Delivery } from '../delivery/delivery.ts'
+import type { Jobs } from '../jobs/jobs.ts'
+import type { Link } from '../link/port.ts'
+import type { PillarKeeper } from '../pillar/keeper.ts'
+import { isObject, type Value, type ValueObject } from '../wire/value.ts'
 
 interface CallParts {
   jobs: Pick<Jobs, 'runLocal'>

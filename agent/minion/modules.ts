@@ -1,27 +1,27 @@
 /** The functions of this host, and what the built-in ones may do with the agent: the same for the agent's jobs and for `brine call`. */
-import type { LoadedConfig } from '../config/load.ts'
-import { isMasterless } from '../config/masterless.ts'
-import type { Clock } from './clock.ts'
-import { createDatastore } from './datastore.ts'
-import type { Grains } from './grains/grains.ts'
-import { QUESTIONS, refusalToMaster } from './jobs/policy.ts'
-import { createProcessRunner, type ProcessRunner } from './jobs/process-runner.ts'
-import type { JobsSettings, OuterServices } from './jobs/settings.ts'
-import { scanSiteModules } from './jobs/site-modules.ts'
-import type { Link } from './link/port.ts'
-import type { Logger } from './log.ts'
-import { createMinionFiles } from './minion-files.ts'
-import { createGrainsChange } from './minion-grains-change.ts'
-import { offlineSchedule } from './minion-schedule.ts'
-import { agentUser, extensionDirectory, jobsSettings, programEnvironment } from './minion-settings.ts'
-import { builtinModules } from './modules/builtins.ts'
-import { CommandExecutionError } from './modules/contract.ts'
-import type { FileFailure } from './modules/description.ts'
-import { lookupOption } from './modules/option-lookup.ts'
-import { createRegistry, failedFiles, type Registry } from './modules/registry.ts'
-import type { ScheduleControl } from './modules/schedule-control.ts'
-import type { MasterAccess, ReturnerSummary } from './modules/services.ts'
-import type { PillarKeeper } from './pillar/keeper.ts'
+import type { LoadedConfig } from '../../config/load.ts'
+import { isMasterless } from '../../config/masterless.ts'
+import type { Clock } from '../clock.ts'
+import { createDatastore } from '../datastore.ts'
+import type { Grains } from '../grains/grains.ts'
+import { QUESTIONS, refusalToMaster } from '../jobs/policy.ts'
+import { createProcessRunner, type ProcessRunner } from '../jobs/process-runner.ts'
+import type { JobsSettings, OuterServices } from '../jobs/settings.ts'
+import { scanSiteModules } from '../jobs/site-modules.ts'
+import type { Link } from '../link/port.ts'
+import type { Logger } from '../log.ts'
+import { createMinionFiles } from './files.ts'
+import { createGrainsChange } from './grains-change.ts'
+import { offlineSchedule } from './schedule.ts'
+import { agentUser, extensionDirectory, jobsSettings, programEnvironment } from './settings.ts'
+import { builtinModules } from '../modules/builtins.ts'
+import { CommandExecutionError } from '../modules/contract.ts'
+import type { FileFailure } from '../modules/description.ts'
+import { lookupOption } from '../modules/option-lookup.ts'
+import { createRegistry, failedFiles, type Registry } from '../modules/registry.ts'
+import type { ScheduleControl } from '../modules/schedule-control.ts'
+import type { MasterAccess, ReturnerSummary } from '../modules/services.ts'
+import type { PillarKeeper } from '../pillar/keeper.ts'
 
 /** What the functions are joined to. */
 export interface ModuleParts {
@@ -90,7 +90,7 @@ export function createModules(parts: ModuleParts): MinionModules {
       files: (signal) => files(masterAccess(() => parts.linkFor(master)), signal),
       user: agentUser(),
       outputLimitBytes: config.jobs.output_limit,
-      newKeys: async () => (await import('./keys/new-keys.ts')).newKeys({ pkiDir: config.pki_dir, keySize: config.keysize }),
+      newKeys: async () => (await import('../keys/new-keys.ts')).newKeys({ pkiDir: config.pki_dir, keySize: config.keysize }),
       siteFailures: async (kind) => (kind === 'modules' ? failedFiles(await registry.notLoaded('files')) : (parts.failures?.[kind]() ?? [])),
       refreshGrains: async () => void (await grains.refresh()),
       changeGrains,

@@ -1,14 +1,14 @@
 import { afterEach, expect, test } from 'vitest'
 import { join } from 'node:path'
-import { systemClock } from '../../agent/clock.ts'
-import { createControlServer } from '../../agent/control/server.ts'
-import { silentLogger } from '../../agent/log.ts'
-import { openStoreWhenFree } from '../../agent/minion-store.ts'
-import { openOutbox } from '../../agent/outbox/outbox.ts'
-import { createFakeClock } from '../helpers/fake-clock.ts'
-import { until } from '../helpers/until.ts'
-import { recordingLog } from '../master/test-master.ts'
-import { newDirectory } from './outbox/support.ts'
+import { systemClock } from '../../../agent/clock.ts'
+import { createControlServer } from '../../../agent/control/server.ts'
+import { silentLogger } from '../../../agent/log.ts'
+import { openStoreWhenFree } from '../../../agent/minion/store.ts'
+import { openOutbox } from '../../../agent/outbox/outbox.ts'
+import { createFakeClock } from '../../helpers/fake-clock.ts'
+import { until } from '../../helpers/until.ts'
+import { recordingLog } from '../../master/test-master.ts'
+import { newDirectory } from '../outbox/support.ts'
 
 const ends: (() => Promise<unknown>)[] = []
 afterEach(async () => {

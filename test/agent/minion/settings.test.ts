@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { jobsSettings, transportSettings } from '../../agent/minion-settings.ts'
-import { loadConfig } from '../../config/load.ts'
+import { jobsSettings, transportSettings } from '../../../agent/minion/settings.ts'
+import { loadConfig } from '../../../config/load.ts'
 
 describe("the transport's settings", () => {
   test.each<[Record<string, unknown>, number]>([

@@ -1,13 +1,13 @@
 /** What the running agent tells about itself. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { LoadedConfig } from '../config/load.ts'
-import type { AgentStatus } from './control/status.ts'
-import type { Delivery } from './delivery/delivery.ts'
-import { packageRoot } from './entry-points.ts'
-import type { Jobs } from './jobs/jobs.ts'
-import type { Link } from './link/port.ts'
-import type { Outbox } from './outbox/port.ts'
+import type { LoadedConfig } from '../../config/load.ts'
+import type { AgentStatus } from '../control/status.ts'
+import type { Delivery } from '../delivery/delivery.ts'
+import { packageRoot } from '../entry-points.ts'
+import type { Jobs } from '../jobs/jobs.ts'
+import type { Link } from '../link/port.ts'
+import type { Outbox } from '../outbox/port.ts'
 
 /** A configured master and the link to it. */
 export interface MasterLink {

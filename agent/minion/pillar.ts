@@ -1,12 +1,12 @@
 /** The pillar as the configuration wants it: the master's, or compiled from `pillar_roots` of this host. */
-import { isMasterless } from '../config/masterless.ts'
-import type { MinionConfig } from '../config/schema.ts'
-import type { Link } from './link/port.ts'
-import type { Logger } from './log.ts'
-import { createPillarKeeper, type PillarSettings, type WatchedPillar } from './pillar/keeper.ts'
-import { createLocalPillar } from './pillar/local.ts'
-import type { CompilePillar } from './pillar-roots/compile.ts'
-import type { ValueObject } from './wire/value.ts'
+import { isMasterless } from '../../config/masterless.ts'
+import type { MinionConfig } from '../../config/schema.ts'
+import type { Link } from '../link/port.ts'
+import type { Logger } from '../log.ts'
+import { createPillarKeeper, type PillarSettings, type WatchedPillar } from '../pillar/keeper.ts'
+import { createLocalPillar } from '../pillar/local.ts'
+import type { CompilePillar } from '../pillar-roots/compile.ts'
+import type { ValueObject } from '../wire/value.ts'
 
 /** The minion's pillar, empty until it is asked for. The compiler is loaded only where there is no master. */
 export function createMinionPillar(config: MinionConfig, grains: () => ValueObject, links: readonly Link[], log: Logger): WatchedPillar {
@@ -14,7 +14,7 @@ export function createMinionPillar(config: MinionConfig, grains: () => ValueObje
   if (!isMasterless(config)) return createPillarKeeper(settings, grains, links, log)
   let made: CompilePillar | undefined
   async function compiler(): Promise<CompilePillar> {
-    const { makePillarCompiler } = await import('./pillar-roots/compile.ts')
+    const { makePillarCompiler } = await import('../pillar-roots/compile.ts')
     made ??= makePillarCompiler(config, log)
     return made
   }

@@ -1,10 +1,10 @@
 /** The mine's own updates: an item of the schedule, as in Salt (minion.py, `__mine_interval`). */
-import type { MinionConfig } from '../config/schema.ts'
-import type { StartedJob } from './jobs/local-job.ts'
-import type { Jobs } from './jobs/jobs.ts'
-import type { Logger } from './log.ts'
-import type { ScheduledJob } from './schedule/local-job.ts'
-import type { ValueObject } from './wire/value.ts'
+import type { MinionConfig } from '../../config/schema.ts'
+import type { StartedJob } from '../jobs/local-job.ts'
+import type { Jobs } from '../jobs/jobs.ts'
+import type { Logger } from '../log.ts'
+import type { ScheduledJob } from '../schedule/local-job.ts'
+import type { ValueObject } from '../wire/value.ts'
 
 /** Its name in the schedule. */
 export const MINE_ITEM = '__mine_interval'

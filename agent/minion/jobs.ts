@@ -1,9 +1,9 @@
 /** The jobs of the agent: joined to the functions there are, the outbox and the delivery of returns. */
-import type { Delivery } from './delivery/delivery.ts'
-import { masterDestinationName } from './delivery/destination-name.ts'
-import { createJobs, type Jobs } from './jobs/jobs.ts'
-import { createModules, type ModuleParts } from './minion-modules.ts'
-import type { Outbox } from './outbox/port.ts'
+import type { Delivery } from '../delivery/delivery.ts'
+import { masterDestinationName } from '../delivery/destination-name.ts'
+import { createJobs, type Jobs } from '../jobs/jobs.ts'
+import { createModules, type ModuleParts } from './modules.ts'
+import type { Outbox } from '../outbox/port.ts'
 
 /** What the jobs are joined to. */
 export interface JobParts extends ModuleParts {
