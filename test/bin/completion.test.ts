@@ -60,7 +60,7 @@ describe('candidates', () => {
     ['outbox list --state ', ['queued', 'dead']],
     ['outbox list --state=d', ['--state=dead']],
     ['outbox list --state dead --json', ['--json']],
-    ['key ', ['list', 'accept', 'reject', 'delete', 'finger']],
+    ['key ', ['list', 'accept', 'reject', 'delete', 'finger', 'print']],
     ['config show outbox.max_b', ['outbox.max_bytes']],
     ['config show id outbox.max_b', ['outbox.max_bytes']],
     ['config show --master interf', ['interface']],
