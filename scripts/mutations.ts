@@ -48,6 +48,8 @@ async function runTest(copy: string, mutation: Mutation): Promise<{ green: boole
   const vitest = join(packageRoot, 'node_modules', 'vitest', 'vitest.mjs')
   const { code, output, hung } = await run([vitest, 'run', mutation.test, '-t', mutation.name, '--passWithNoTests=false'], copy)
   if (hung) return { green: false, output: `${output}\nit did not end within ${longestMs / 1000} s` }
+  // A mutant that loops may fill the heap before it is called hung.
+  if (output.includes('Worker exited unexpectedly')) return { green: false, output }
   // A pattern that matches nothing skips every test and would look green: that is a broken row, not a proof.
   if (!/Tests\s.*\d+ (passed|failed)/.test(output)) throw new Error(`no test ran for ${mutation.test} -t "${mutation.name}":\n${output}`)
   return { green: code === 0, output }
