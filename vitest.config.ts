@@ -14,6 +14,8 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.test.ts'],
+    // They need real servers: `npm run test:servers`.
+    exclude: ['**/node_modules/**', 'test/servers/**'],
     pool: 'forks',
     // The runner leaves one core free, which is half of a small machine; most tests wait for processes of their own anyway.
     maxWorkers: Math.max(2, availableParallelism() - 1),
