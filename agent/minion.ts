@@ -16,6 +16,7 @@ import { createCallServer } from './minion/calls.ts'
 import { createMinionJobs } from './minion/jobs.ts'
 import { createLinks, joinLink, linkWithKey } from './minion/links.ts'
 import { createScheduledStart } from './minion/mine.ts'
+import { createReleases, type Releases } from './minion/releases.ts'
 import { createMinionPillar } from './minion/pillar.ts'
 import { beginSchedule, createMinionSchedule } from './minion/schedule.ts'
 import { deliverySettings, hostSettings } from './minion/settings.ts'
@@ -74,14 +75,11 @@ interface Running {
 
 /** Opens resources in order; what was opened is closed again, last first, when a later one fails. */
 async function startMinion(loaded: LoadedConfig, log: Logger, parts: MinionParts): Promise<Running> {
-  const releases: (() => Promise<void> | void)[] = []
-  const release = async () => {
-    for (const each of releases.splice(0).toReversed()) await each()
-  }
+  const releases = createReleases()
   try {
-    return await compose(loaded, log, parts, releases, release)
+    return await compose(loaded, log, parts, releases)
   } catch (error) {
-    await release()
+    await releases.all().catch((fault: unknown) => log.error({ err: fault }, 'A part could not be closed'))
     throw error
   }
 }
@@ -90,8 +88,7 @@ async function compose(
   loaded: LoadedConfig,
   log: Logger,
   parts: MinionParts,
-  releases: (() => Promise<void> | void)[],
-  release: () => Promise<void>,
+  releases: Releases,
 ): Promise<Running> {
   const { config } = loaded
   const clock = parts.clock ?? systemClock
@@ -183,7 +180,7 @@ async function compose(
       schedule.stop()
       await jobs.stop()
       await untilDelivered(delivery, clock)
-      await release()
+      await releases.all()
     },
   }
 }

@@ -208,6 +208,7 @@ const returnerHost = z
 const jobs = z
   .strictObject({
     queue: count(1).default(1000).describe('Jobs that wait at most'),
+    queue_size: size().prefault('16MiB').describe('Their publications together at most'),
     output_limit: size().prefault('64MiB').describe("A command's output; more is cut and marked"),
     shutdown_grace: duration('s').prefault('30s').describe('How long running jobs may finish after SIGTERM'),
     survivors: oneOf('end', 'leave').default('end').describe('What becomes of the processes of an interrupted job'),

@@ -43,9 +43,9 @@ export function createAdmission(
   }
 
   /** The received row: durable before the job waits or runs. */
-  async function receive(publication: Publication, key: JobKey): Promise<'new' | 'seen' | 'volatile' | 'refused'> {
+  async function receive(publication: Publication, key: JobKey, load: Uint8Array): Promise<'new' | 'seen' | 'volatile' | 'refused'> {
     try {
-      return await ledger.receive({ ...key, fun: functionLabel(publication.fun), load: encode(publication.load) })
+      return await ledger.receive({ ...key, fun: functionLabel(publication.fun), load })
     } catch (error) {
       if (!(error instanceof StoreUnavailableError)) throw error
       log.error({ jid: key.jid, error: error.message }, 'a job could not be recorded')
@@ -54,11 +54,13 @@ export function createAdmission(
   }
 
   return async (publication, key, over) => {
-    const received = await receive(publication, key)
+    const load = encode(publication.load)
+    const received = await receive(publication, key, load)
     if (received === 'seen') return 'seen'
     const job: Job = {
       key,
       publication,
+      bytes: load.length,
       routing: await routeSafely(publication, returnsTo(key)),
       prepared: await prepare(publication, returnsTo(key)),
       controller: new AbortController(),

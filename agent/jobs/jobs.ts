@@ -24,6 +24,7 @@ import { runToEnd } from './run-job.ts'
 import type { JobsDeps, JobsSettings } from './settings.ts'
 import { createJobTable } from './table.ts'
 import type { Job } from './table.ts'
+import { createWaitingJobs } from './waiting.ts'
 
 export interface Jobs {
   /** Takes a decrypted publication of a master (by its key's fingerprint). Resolves when the job has its place or its answer; never rejects. */
@@ -60,7 +61,7 @@ const stoppedText = 'The minion was stopped before this job ran. It was not run.
 export function createJobs(settings: JobsSettings, deps: JobsDeps, agentPid: number): Jobs {
   const { clock, log, ledger, runner } = deps
   const table = createJobTable()
-  const queue: Job[] = []
+  const waiting = createWaitingJobs({ maxJobs: settings.maxWaiting, maxBytes: settings.maxWaitingBytes })
   /** Publications between the received row and their place in the table. */
   const admitting = new Set<string>()
   /** Everything under way, for `stop`. */
@@ -140,10 +141,11 @@ export function createJobs(settings: JobsSettings, deps: JobsDeps, agentPid: num
     else if (stopping !== undefined) track(finish(job, failed(stoppedText)))
     else if (job.prepared.immediate) track(run(job))
     else if (slots < settings.maxRunning) track(runInSlot(job))
-    else if (queue.length < settings.maxWaiting) queue.push(job)
     else {
-      log.warn({ jid: job.key.jid, waiting: queue.length }, 'the queue of waiting jobs is full')
-      track(finish(job, failed(`The job was not run: ${queue.length} jobs are waiting already, and no more may wait.`)))
+      const full = waiting.add(job)
+      if (full === undefined) return
+      log.warn({ jid: job.key.jid, waiting: waiting.count() }, 'the queue of waiting jobs is full')
+      track(finish(job, failed(`The job was not run: ${full}`)))
     }
   }
 
@@ -153,14 +155,13 @@ export function createJobs(settings: JobsSettings, deps: JobsDeps, agentPid: num
       await run(job)
     } finally {
       slots -= 1
-      const next = slots < settings.maxRunning ? queue.shift() : undefined
+      const next = slots < settings.maxRunning ? waiting.next() : undefined
       if (next !== undefined) track(runInSlot(next))
     }
   }
 
   function endWaiting(job: Job, reason: JobEndedError): void {
-    const at = queue.indexOf(job)
-    if (at >= 0) queue.splice(at, 1)
+    waiting.remove(job)
     track(finish(job, failed(endedText(job.publication, `${reason.message} before it ran`))))
   }
 
@@ -218,7 +219,7 @@ export function createJobs(settings: JobsSettings, deps: JobsDeps, agentPid: num
       return started
     },
     reportInterrupted: () => reportInterrupted(settings, deps),
-    counts: () => ({ running: table.count('running'), waiting: queue.length }),
+    counts: () => ({ running: table.count('running'), waiting: waiting.count() }),
     stop() {
       if (stopping === undefined) stopping = beginStop()
       else stopping.hurry()
@@ -227,7 +228,7 @@ export function createJobs(settings: JobsSettings, deps: JobsDeps, agentPid: num
   }
 
   function beginStop(): { hurry: () => void; done: Promise<void> } {
-    for (const job of queue.splice(0)) track(finish(job, failed(stoppedText)))
+    for (const job of waiting.takeAll()) track(finish(job, failed(stoppedText)))
     const cancel = clock.timer(settings.shutdownGraceMs, endAll)
     return { hurry: endAll, done: allDone().finally(cancel) }
   }

@@ -15,6 +15,8 @@ export interface JobsSettings {
   maxRunning: number
   /** Jobs that wait at most; more get a failed return. */
   maxWaiting: number
+  /** And the bytes of their publications at most. */
+  maxWaitingBytes: number
   /** How long running jobs may finish after a stop. */
   shutdownGraceMs: number
   /** Between SIGTERM and SIGKILL. */
@@ -65,6 +67,7 @@ export interface JobsDeps {
 export const JOB_DEFAULTS = {
   maxRunning: 16,
   maxWaiting: 1000,
+  maxWaitingBytes: 16 * 1024 * 1024,
   shutdownGraceMs: 30_000,
   killGraceMs: 2000,
   blockedLoopMs: 200,

@@ -19,6 +19,8 @@ export type JobState = 'waiting' | 'running' | 'returning'
 export interface Job {
   readonly key: JobKey
   readonly publication: Publication
+  /** Of the publication. */
+  readonly bytes: number
   readonly prepared: PreparedJob
   readonly routing: Routing
   readonly controller: AbortController

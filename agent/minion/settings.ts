@@ -105,6 +105,7 @@ export function jobsSettings(loaded: LoadedConfig, environment: Readonly<Record<
     instance: config.outbox.dir,
     maxRunning: config.process_count_max === -1 ? Infinity : config.process_count_max,
     maxWaiting: config.jobs.queue,
+    maxWaitingBytes: config.jobs.queue_size,
     shutdownGraceMs: config.jobs.shutdown_grace,
     multifuncOrdered: config.multifunc_ordered,
     masterFunctions: config.master_functions,

@@ -1,6 +1,7 @@
 import { faultOf } from './faults.ts'
 import type { Gap } from './port.ts'
 import type { Session } from './session.ts'
+import { MAX_CHANGES } from './settings.ts'
 
 /** A change of the store. `run` may be called twice (the first time is rolled back then), so it changes only the session. */
 export interface Change<T> {
@@ -31,8 +32,7 @@ export interface CommitsSettings {
   committed(gaps: Gap[]): void
 }
 
-/** One commit takes at most this; the rest follows in the next turn, so that the loop is never held for long. */
-const maxChanges = 1024
+/** One commit takes at most this and MAX_CHANGES; the rest follows in the next turn, so that the loop is never held for long. */
 const maxBytes = 4 * 1024 * 1024
 
 interface Waiting {
@@ -66,7 +66,7 @@ export function createCommits(settings: CommitsSettings): Commits {
     let count = 0
     let bytes = 0
     for (const { change } of waiting) {
-      if (count === maxChanges || (count > 0 && bytes + change.bytes > maxBytes)) break
+      if (count === MAX_CHANGES || (count > 0 && bytes + change.bytes > maxBytes)) break
       count += 1
       bytes += change.bytes
     }

@@ -1,6 +1,6 @@
 import type { Database } from 'better-sqlite3'
 import type { JobKey, ProcessMark, ReceivedJob, UnfinishedJob } from './port.ts'
-import type { OutboxLimits } from './settings.ts'
+import { MAX_CHANGES, type OutboxLimits } from './settings.ts'
 
 /** The rows of jobs: which were received ever (`seen`), which have no return yet (`unfinished`). */
 export interface Jobs {
@@ -20,8 +20,10 @@ export interface Jobs {
 /** What a remembered jid takes in its table and its index beside two copies of the jid. */
 const seenOverheadBytes = 40
 
-/** Rows forgotten per commit: more than a commit usually adds, few enough not to be felt. */
+/** Rows looked at together: a commit seldom adds more. */
 const trimStep = 200
+/** Rows forgotten per commit at most: more than one can add, so that the bound holds, and few enough not to be felt after it was lowered. */
+const trimMost = 2 * MAX_CHANGES
 
 interface UnfinishedRow {
   master: string
@@ -77,6 +79,12 @@ export function createJobs(database: Database, limits: OutboxLimits): Jobs {
     return selectMaster.get(name) ?? 0
   }
 
+  function forget({ id, jid }: SeenRow): void {
+    deleteSeen.run(id)
+    size.count -= 1
+    size.bytes -= seenBytes(jid)
+  }
+
   return {
     receive(job, at, uptime) {
       const { changes, lastInsertRowid } = insertSeen.run(masterId(job.master), job.jid, uptime)
@@ -93,13 +101,14 @@ export function createJobs(database: Database, limits: OutboxLimits): Jobs {
     },
     finish: (key) => void deleteUnfinished.run(key.jid, key.master),
     trim(uptime) {
-      if (size.count <= limits.rememberJids && size.bytes <= limits.rememberBytes) return
-      for (const row of oldestSeen.all(trimStep)) {
-        const overCount = size.count > limits.rememberJids && row.uptime + limits.rememberMs < uptime
-        if (!overCount && size.bytes <= limits.rememberBytes) return
-        deleteSeen.run(row.id)
-        size.count -= 1
-        size.bytes -= seenBytes(row.jid)
+      for (let left = trimMost; left > 0 && (size.count > limits.rememberJids || size.bytes > limits.rememberBytes); left -= trimStep) {
+        const rows = oldestSeen.all(Math.min(left, trimStep))
+        for (const row of rows) {
+          const overCount = size.count > limits.rememberJids && row.uptime + limits.rememberMs < uptime
+          if (!overCount && size.bytes <= limits.rememberBytes) return
+          forget(row)
+        }
+        if (rows.length === 0) return
       }
     },
     unfinished: () => selectUnfinished.all().map(toUnfinishedJob),

@@ -4,6 +4,9 @@ import { dirname, join } from 'node:path'
 const MiB = 1024 * 1024
 const dayMs = 24 * 60 * 60 * 1000
 
+/** Changes that one commit takes at most. */
+export const MAX_CHANGES = 1024
+
 /** How much the store may hold, and for how long. Ages count uptime of the agent, not wall clock. */
 export interface OutboxLimits {
   /** Database, WAL and dead letters on disk, in bytes. */

@@ -5,6 +5,7 @@ import { entryPoint } from '../entry-points.ts'
 import type { Logger } from '../log.ts'
 import type { Failure } from './failure.ts'
 import { readFrames, writeFrame } from './frames.ts'
+import { endMarked, markOf, markVariable } from './leftovers.ts'
 import { residentBytes } from './memory.ts'
 import { captureLines } from './output.ts'
 import { decodeAnswer, encodeRequest, maxAnswerBytes, type RequestBody, type ToChild } from './protocol.ts'
@@ -40,8 +41,10 @@ export interface ReturnerProcess {
   request(body: RequestBody, started?: (id: number) => void): Promise<Answer>
   /** Tells the returner that the time of this request is over. */
   abort(id: number): void
-  /** Ends the whole process group at once; the reason goes to whoever waits for an answer. */
+  /** Ends it at once with all it started, in whatever group; the reason goes to whoever waits for an answer. */
   kill(reason: string): void
+  /** The same for one that has done its work: what it started in a group of its own may stay. */
+  dismiss(reason: string): void
   /** Why it ended or is being ended; undefined while it lives. */
   endReason(): string | undefined
   /** Resolves with the reason when the process is gone. */
@@ -50,9 +53,10 @@ export interface ReturnerProcess {
 
 /** Starts a process for one returner. Nothing is loaded yet. */
 export function startProcess(settings: ChildSettings, clock: Clock, log: Logger): ReturnerProcess {
+  const mark = markOf(settings.stateDir, `${process.pid}.${clock.random()}`)
   const child = spawn(process.execPath, [...nodeOptions(settings), childProgram, settings.stateDir], {
     cwd: settings.stateDir,
-    env: settings.environment,
+    env: { ...settings.environment, [markVariable]: mark },
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     detached: true,
   })
@@ -61,6 +65,7 @@ export function startProcess(settings: ChildSettings, clock: Clock, log: Logger)
   const waiting = new Map<number, (answer: Answer) => void>()
   let lastId = 0
   let reason: string | undefined
+  let dismissed = false
   let outOfHeap = false
   let stopWatching = watchMemory()
 
@@ -120,8 +125,9 @@ export function startProcess(settings: ChildSettings, clock: Clock, log: Logger)
     }
     child.once('error', (error) => end(`it could not be started: ${error.message}`))
     child.once('exit', (code, signal) => {
-      // Its own end leaves what it started.
+      // Its own end leaves what it started; so does a SIGKILL, for what has a group of its own.
       endGroup(child.pid)
+      if (!dismissed) endMarked(mark)
       let finished = false
       const finish = () => {
         if (finished) return
@@ -140,6 +146,10 @@ export function startProcess(settings: ChildSettings, clock: Clock, log: Logger)
     pid: child.pid,
     ended,
     kill,
+    dismiss(why) {
+      dismissed ||= reason === undefined
+      kill(why)
+    },
     endReason: () => reason,
     request: (body, started) =>
       new Promise<Answer>((resolve) => {

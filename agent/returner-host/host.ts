@@ -11,7 +11,7 @@ import type { Description } from './definition.ts'
 import { cleanEnvironment } from './environment.ts'
 import { operatorFailure } from './failure.ts'
 import { createInlineRunner } from './inline-runner.ts'
-import { endLeftovers } from './leftovers.ts'
+import { endLeftovers, returnerProcesses } from './leftovers.ts'
 import { createLibrary, type Library, type LibraryEntry, listing, type ReturnerListing } from './library.ts'
 import { type OptionsRequest, type Prepared, prepareOptions } from './prepare.ts'
 import { createProcessRunner } from './process-runner.ts'
@@ -58,7 +58,7 @@ export interface ReturnerHost {
   refresh(): Promise<ReturnerListing[]>
   /** Loads and opens a returner as a destination would, sends nothing, closes it. */
   test(name: string, request?: OptionsRequest): Promise<TestResult>
-  /** Ends all returners and their processes. */
+  /** Ends all returners and their processes. Does not wait for ever: one that cannot be ended, since it hangs in the kernel, is logged and left. */
   close(): Promise<void>
 }
 
@@ -71,7 +71,11 @@ export const hostDefaults = {
   masterKwargs: [],
 } as const satisfies Partial<ReturnerHostSettings>
 
+/** What a stop may take beside the two times of grace: for the last output, and the next turns of a busy agent. */
+const stopSlackMs = 1000
+
 interface OpenDestination {
+  name: string
   runner: RenewableRunner
   spec: ReturnerSpec
 }
@@ -104,7 +108,7 @@ export function createReturnerHost(settings: ReturnerHostSettings, deps: Returne
   function openDestination(ref: DestinationRef): Destination {
     const spec = readSpec(ref)
     usable(library, spec.returner)
-    const opened: OpenDestination = { runner: createRunner(ref, spec), spec }
+    const opened: OpenDestination = { name: ref.name, runner: createRunner(ref, spec), spec }
     open.add(opened)
     return createDestination(ref.name, opened.runner, () => library.get(spec.returner)?.description?.maxBatch ?? 1, () => open.delete(opened))
   }
@@ -134,6 +138,25 @@ export function createReturnerHost(settings: ReturnerHostSettings, deps: Returne
     return library.list()
   }
 
+  /** True when it has stopped in the time that a stop can take. A process that hangs in the kernel takes no signal. */
+  async function stopInTime(runner: RenewableRunner): Promise<boolean> {
+    let cancel = nothing
+    const late = new Promise<false>((resolve) => {
+      cancel = clock.timer(2 * settings.graceMs + stopSlackMs, () => resolve(false))
+    })
+    const inTime = await Promise.race([runner.stop().then(() => true), late])
+    cancel()
+    return inTime
+  }
+
+  async function close(): Promise<void> {
+    const stops = await Promise.all([...open].map(async ({ runner, name }) => ({ name, stopped: await stopInTime(runner) })))
+    open.clear()
+    const left = stops.flatMap(({ name, stopped }) => (stopped ? [] : [name]))
+    if (left.length === 0) return
+    logger.error({ destinations: left, processes: returnerProcesses(childProgram, settings.stateDir) }, 'returner processes could not be ended and are left behind')
+  }
+
   return {
     catalogue: {
       resolve: (name, request) => resolveReturner(library, name, request, settings, deps),
@@ -158,13 +181,10 @@ export function createReturnerHost(settings: ReturnerHostSettings, deps: Returne
       }
       const runner = createRunner(target.ref, target.spec)
       const failure = await runner.probe()
-      await runner.stop()
+      await stopInTime(runner)
       return failure === null ? { ok: true } : { ok: false, error: failure.message }
     },
-    async close() {
-      await Promise.all([...open].map(({ runner }) => runner.stop()))
-      open.clear()
-    },
+    close,
   }
 }
 

@@ -96,7 +96,7 @@ export function createLibrary(settings: LibrarySettings, clock: Clock, log: Logg
     try {
       return await use(process)
     } finally {
-      process.kill('no longer needed')
+      process.dismiss('no longer needed')
       await process.ended
     }
   }

@@ -115,7 +115,7 @@ export function createProcessRunner(settings: ProcessRunnerSettings, clock: Cloc
   function refused(process: ReturnerProcess): void {
     current = undefined
     setMode({ name: 'stopped' })
-    process.kill('it did not open')
+    process.dismiss('it did not open')
   }
 
   /** Brings the machine to `ready`, or says why not. */
@@ -235,6 +235,6 @@ async function endGently(process: ReturnerProcess, graceMs: number, clock: Clock
   const cancel = clock.timer(graceMs, () => process.kill('it did not close'))
   await process.request({ method: 'close' })
   cancel()
-  process.kill('closed')
+  process.dismiss('closed')
   await process.ended
 }

@@ -112,10 +112,17 @@ function programEnvironment(item: ReturnItem, settings: Options, context: Return
     PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
     LANG: 'C.UTF-8',
     ...own,
+    ...ownMark(),
     BRINE_KEY: withoutNul(item.key),
     BRINE_JID: withoutNul(item.ret.jid),
     BRINE_MINION_ID: context.minionId,
   }
+}
+
+/** By it the agent finds what runs on after this process was killed. */
+function ownMark(): Record<string, string> {
+  const mark = process.env['BRINE_RETURNER']
+  return mark === undefined ? {} : { BRINE_RETURNER: mark }
 }
 
 /** An environment cannot hold NUL, and keys are made of other people's text. */

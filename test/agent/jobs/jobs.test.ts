@@ -194,6 +194,25 @@ describe('the limit', () => {
     expect(await returned(over)).toMatchObject({ success: false, retcode: 1, return: 'The job was not run: 1 jobs are waiting already, and no more may wait.' })
     expect(logs.some((line) => line.message === 'the queue of waiting jobs is full')).toBe(true)
   })
+
+  test('and to one whose arguments would take too much memory; what no longer waits takes none', async () => {
+    const { publish, returned, run } = harness({ settings: { maxRunning: 1, maxWaitingBytes: 10_000 } })
+    const [running, waiting, over, later] = [newJid(), newJid(), newJid(), newJid()]
+    const large = 'x'.repeat(20_000)
+    await publish({ fun: 'test.sleep', arg: [600], jid: running })
+    await publish({ fun: 'test.echo', arg: [large], jid: waiting })
+
+    await publish({ fun: 'test.echo', arg: [large], jid: over })
+
+    expect(await returned(over)).toMatchObject({
+      success: false,
+      return: expect.stringMatching(/^The job was not run: jobs of 20\d{3} bytes are waiting already, and with this one of 20\d{3} it would be more than 10000\.$/),
+    })
+    await run('saltutil.kill_job', [waiting])
+    await publish({ fun: 'test.echo', arg: [large], jid: later })
+    await run('saltutil.kill_job', [running])
+    expect(await returned(later)).toMatchObject({ success: true, return: large })
+  })
 })
 
 describe('a question about jobs', () => {

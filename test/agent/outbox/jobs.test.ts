@@ -124,6 +124,18 @@ describe('de-duplication', () => {
     await outbox.close()
   })
 
+  test('stays within its bytes also where every commit brings a burst', async () => {
+    const { outbox } = await openTestOutbox({ limits: { rememberBytes: 40 * 50 } })
+    for (const burst of ['a', 'b', 'c']) {
+      const jids = Array.from({ length: 1000 }, (_, n) => `${burst}${n}`)
+      await Promise.all(jids.map((jid) => outbox.receive(job(jid))))
+      await Promise.all(jids.map((jid) => outbox.accept(newReturn(jid, [], { job: key(jid) }))))
+    }
+
+    expect(outbox.status().rememberedJids).toBeLessThanOrEqual(50)
+    await outbox.close()
+  })
+
   test('of a million jids takes at most 100 MiB, by what thirty thousand take on disk', async () => {
     const { outbox, directory, clock } = await openTestOutbox()
     const bytesOf = async (count: number) => {

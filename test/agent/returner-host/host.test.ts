@@ -266,7 +266,7 @@ describe('calling', () => {
 
     const told = JSON.parse(readFileSync(join(directory, 'told'), 'utf8')) as { context: object; environment: object; pid: number }
     expect(told.context).toEqual({ minionId: 'minion', destination: 'tells', stateDir: join(directory, 'state', 'tells') })
-    expect(Object.keys(told.environment)).toEqual(['PATH'])
+    expect(Object.keys(told.environment)).toEqual(['PATH', 'BRINE_RETURNER'])
     expect(told).toMatchObject({ key: '20250101000000000007/minion/tells', ret: { jid: '20250101000000000007', return: { 1: 'one' } } })
     await until(() => existsSync(join(directory, 'told.closed')), 'the idle returner has closed')
     expect(await until(() => !existsSync(`/proc/${told.pid}`), 'its process has ended')).toBe(true)
@@ -344,8 +344,8 @@ describe('testing a returner', () => {
 
 test('processes that an agent left behind are ended at the next start, and no others', async () => {
   const { directory } = await start([])
-  const mine = spawn('/bin/sh', ['-c', 'sleep 600; true', childProgram, directory], { detached: true, stdio: 'ignore' })
-  const other = spawn('/bin/sh', ['-c', 'sleep 600; true', childProgram, `${directory}-other`], { detached: true, stdio: 'ignore' })
+  const mine = spawn('/bin/sh', ['-c', 'read line', childProgram, directory], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] })
+  const other = spawn('/bin/sh', ['-c', 'read line', childProgram, `${directory}-other`], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] })
   const ended = new Promise((resolve) => mine.once('exit', (_code, signal) => resolve(signal)))
   await until(() => [mine, other].every(({ pid }) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith('/bin/sh')), 'both run')
 
