@@ -32,7 +32,7 @@ const masterOptions = {
     .default('ws')
     .describe('Must be the same on the master (Salt: zeromq)'),
   ssl: z.literal([false, null], { error: 'TLS is not supported; remove this option' }).default(null).describe('Not supported'),
-  master_finger: text().prefault('').describe("The fingerprint the master's key must have before it is trusted"),
+  master_finger: textList().prefault([]).describe("The fingerprint the master's key must have before it is trusted; of several masters a list"),
   verify_master_pubkey_sign: flag().default(false).describe("Verify the signature of the master's key"),
   master_sign_key_name: text()
     .refine((name) => /^[\w.-]+$/.test(name), { error: 'is not a file name' })

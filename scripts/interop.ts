@@ -171,7 +171,7 @@ async function createBench(master: StockMaster, pkiDir: string): Promise<Bench> 
   const { log, said } = createPrinter()
   const link = createLink({
     handshake: {
-      id: ID, algorithms: DEFAULT_ALGORITHMS, hashType: 'sha256', openMode: false, verifyMasterKeySignature: false, alwaysVerifySignature: false,
+      id: ID, algorithms: DEFAULT_ALGORITHMS, hashType: 'sha256', masterFingers: [], openMode: false, verifyMasterKeySignature: false, alwaysVerifySignature: false,
     },
     timing: { ...DEFAULT_TIMING, acceptanceWaitMs: 1000, reconnectCapMs: 2000 },
     requirePublicationSignature: true,

@@ -3,18 +3,21 @@ import { createPublicKey } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { MinionConfig } from '../../config/schema.ts'
-import { createPinnedMasterKey } from '../keys/master-key.ts'
+import { pinnedMasterKeys, type PinnedMasterKey } from '../keys/master-key.ts'
 import { cleanKey, pemFingerprint } from '../wire/pem.ts'
 import { readPrivateKey } from '../wire/rsa.ts'
 import type { Check, Finding } from './finding.ts'
 
-type KeyOptions = Pick<MinionConfig, 'pki_dir' | 'hash_type' | 'master_finger'>
+type KeyOptions = Pick<MinionConfig, 'pki_dir' | 'hash_type' | 'master_finger' | 'master'>
 
-/** The minion's own key and the pinned one of the master. */
+/** The minion's own key and the pinned one of each master. */
 export function keyChecks(config: KeyOptions): Check[] {
   return [
     { name: 'minion key', limitMs: 5000, run: () => [minionKey(config)] },
-    { name: 'master key', limitMs: 5000, run: () => [masterKey(config)] },
+    ...pinnedMasterKeys(config.pki_dir, config.master).map(({ master, pinned }): Check => {
+      const name = config.master.length === 1 ? 'master key' : `master key of ${master}`
+      return { name, limitMs: 5000, run: () => [masterKey(name, pinned, config)] }
+    }),
   ]
 }
 
@@ -35,18 +38,16 @@ function minionKey({ pki_dir: directory, hash_type: hashType }: KeyOptions): Fin
   return { check, state: 'ok', what: `fingerprint ${fingerprint}` }
 }
 
-function masterKey({ pki_dir: directory, hash_type: hashType, master_finger: wanted }: KeyOptions): Finding {
-  const check = 'master key'
-  const pinned = createPinnedMasterKey(directory)
+function masterKey(check: string, pinned: PinnedMasterKey, { hash_type: hashType, master_finger: wanted }: KeyOptions): Finding {
   const pem = pinned.read()
   if (pem === undefined) {
-    if (wanted !== '') return { check, state: 'ok', what: 'none is pinned yet, master_finger says which one will be' }
+    if (wanted.length > 0) return { check, state: 'ok', what: 'none is pinned yet, master_finger says which one will be' }
     const advice = 'set master_finger to what salt-key -F (or brine key finger) shows on the master, so that the first one cannot be a stranger'
     return { check, state: 'warn', what: 'none is pinned yet', advice }
   }
   const fingerprint = pemFingerprint(pem, hashType)
-  if (wanted !== '' && wanted !== fingerprint) {
-    const advice = `if the master has a new key, remove ${pinned.path} and start again; else correct master_finger`
+  if (wanted.length > 0 && !wanted.some((finger) => finger.toLowerCase() === fingerprint)) {
+    const advice = `if the master has a new key, remove ${pinned.path}; else correct master_finger`
     return { check, state: 'fail', what: `the pinned key ${fingerprint} is not master_finger`, advice }
   }
   return { check, state: 'ok', what: `pinned, fingerprint ${fingerprint}` }

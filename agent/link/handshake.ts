@@ -23,10 +23,10 @@ export interface HandshakeSettings {
   /** The minion's id. */
   id: string
   algorithms: Algorithms
-  /** Salt's `hash_type`: the hash of `masterFinger`. */
+  /** Salt's `hash_type`: the hash of `masterFingers`. */
   hashType: string
-  /** Salt's `master_finger`. */
-  masterFinger?: string
+  /** Salt's `master_finger`, of each master there may be; empty for any. */
+  masterFingers: readonly string[]
   /** Salt's `open_mode`: take any master key. */
   openMode: boolean
   /** Salt's `verify_master_pubkey_sign`: the master's key must be signed when it is new or has changed. */
@@ -172,10 +172,18 @@ function checkIdentity(offered: AuthKeys, { settings, keys, pinnedPem }: Context
   }
   if (settings.verifyMasterKeySignature && (!same || settings.alwaysVerifySignature)) checkKeySignature(offered, settings, keys.masterSigningKey)
   if (same || pinnedPem === undefined || settings.openMode || settings.verifyMasterKeySignature) return
+  // Who names a key in the configuration has agreed to it.
+  if (isNamed(offered.masterKey, settings)) return
   throw new Refusal(
-    `the master's key has changed: pinned is ${pemFingerprint(pinnedPem)}, offered is ${pemFingerprint(offered.masterKey)}. ` +
-    `If the change is right, remove ${keys.pinned.path}`,
+    `the master's key has changed: pinned is ${pemFingerprint(pinnedPem, settings.hashType)}, ` +
+    `offered is ${pemFingerprint(offered.masterKey, settings.hashType)}. ` +
+    `If the change is right, remove ${keys.pinned.path}, or name the new one in master_finger`,
   )
+}
+
+function isNamed(pem: string, { masterFingers, hashType }: HandshakeSettings): boolean {
+  const finger = pemFingerprint(pem, hashType)
+  return masterFingers.some((wanted) => wanted.toLowerCase() === finger)
 }
 
 function checkKeySignature(offered: AuthKeys, settings: HandshakeSettings, signingPem: string | undefined): void {
@@ -188,11 +196,8 @@ function checkKeySignature(offered: AuthKeys, settings: HandshakeSettings, signi
 }
 
 function checkFinger(offered: string, settings: HandshakeSettings): void {
-  if (settings.masterFinger === undefined || settings.masterFinger === '') return
-  const finger = pemFingerprint(offered, settings.hashType)
-  if (finger !== settings.masterFinger.toLowerCase()) {
-    throw new Refusal(`the master's fingerprint is ${finger}, master_finger says ${settings.masterFinger}`)
-  }
+  if (settings.masterFingers.length === 0 || isNamed(offered, settings)) return
+  throw new Refusal(`the master's fingerprint is ${pemFingerprint(offered, settings.hashType)}, master_finger says ${settings.masterFingers.join(' or ')}`)
 }
 
 /** Decrypts and checks the keys: the shared one is signed by the master, and whoever is pinned must have read our token. */

@@ -6,7 +6,7 @@ import type { Delivery } from '../delivery/delivery.ts'
 import { announceOnConnect } from '../events/announce.ts'
 import type { Grains } from '../grains/grains.ts'
 import type { Jobs } from '../jobs/jobs.ts'
-import { createPinnedMasterKey, readMasterSigningKey } from '../keys/master-key.ts'
+import { pinnedMasterKeys, readMasterSigningKey } from '../keys/master-key.ts'
 import { loadMinionKey, type MinionKey } from '../keys/minion-key.ts'
 import { createLink } from '../link/link.ts'
 import type { Link } from '../link/port.ts'
@@ -23,8 +23,8 @@ export async function createLinks(loaded: LoadedConfig, log: Logger, clock: Cloc
   if (isMasterless(config)) return []
   const minion: MinionKey = await loadMinionKey({ pkiDir: config.pki_dir, keySize: config.keysize })
   const signing = readMasterSigningKey(config.pki_dir, config.master_sign_key_name)
-  const keys = { minion, pinned: createPinnedMasterKey(config.pki_dir), ...(signing !== undefined && { masterSigningKey: signing }) }
-  return config.master.map((master) => {
+  return pinnedMasterKeys(config.pki_dir, config.master).map(({ master, pinned }) => {
+    const keys = { minion, pinned, ...(signing !== undefined && { masterSigningKey: signing }) }
     const settings = linkSettings(config, pick(grains.current(), config.autosign_grains))
     const link = createLink(settings, {
       transport: createWsTransport(transportSettings(config, master), clock),

@@ -33,7 +33,7 @@ export function linkSettings(config: MinionConfig, autosignGrains: ValueObject):
       id: config.id,
       algorithms: { encryption: config.encryption_algorithm, signing: config.signing_algorithm },
       hashType: config.hash_type,
-      ...(config.master_finger !== '' && { masterFinger: config.master_finger }),
+      masterFingers: config.master_finger,
       openMode: false,
       verifyMasterKeySignature: config.verify_master_pubkey_sign,
       alwaysVerifySignature: config.always_verify_signature,

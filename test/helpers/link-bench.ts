@@ -38,7 +38,7 @@ export const FAST: LinkTiming = {
 }
 
 export const HANDSHAKE: HandshakeSettings = {
-  id: MINION_ID, algorithms: DEFAULT_ALGORITHMS, hashType: 'sha256', openMode: false, verifyMasterKeySignature: false, alwaysVerifySignature: false,
+  id: MINION_ID, algorithms: DEFAULT_ALGORITHMS, hashType: 'sha256', masterFingers: [], openMode: false, verifyMasterKeySignature: false, alwaysVerifySignature: false,
 }
 
 export interface LogLine {

@@ -106,8 +106,8 @@ describe('keys', () => {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   const pem = privateKey.export({ format: 'pem', type: 'pkcs1' }).toString()
 
-  async function look(finger = '') {
-    const found = await runChecks(keyChecks({ pki_dir: root, hash_type: 'sha256', master_finger: finger }))
+  async function look(finger = '', master = ['salt']) {
+    const found = await runChecks(keyChecks({ pki_dir: root, hash_type: 'sha256', master_finger: finger === '' ? [] : [finger], master }))
     return found.map(({ state, what }) => `${state} ${what}`)
   }
 
@@ -133,6 +133,7 @@ describe('keys', () => {
     const finger = /^ok pinned, fingerprint (?<finger>([0-9a-f]{2}:){31}[0-9a-f]{2})$/.exec((await look())[1] ?? '')?.groups?.['finger'] ?? ''
     expect((await look(finger))[1]).toBe(`ok pinned, fingerprint ${finger}`)
     expect((await look('00:11'))[1]).toMatch(/^fail the pinned key \S+ is not master_finger$/)
+    expect((await look('', ['a', 'b'])).slice(1)).toEqual([`ok pinned, fingerprint ${finger}`, `ok pinned, fingerprint ${finger}`])
   })
 })
 

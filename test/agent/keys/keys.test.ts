@@ -3,7 +3,7 @@ import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { createPinnedMasterKey, readMasterSigningKey } from '../../../agent/keys/master-key.ts'
+import { createOwnMasterKey, createPinnedMasterKey, pinnedMasterKeys, readMasterSigningKey } from '../../../agent/keys/master-key.ts'
 import { loadMinionKey } from '../../../agent/keys/minion-key.ts'
 import { newKeys } from '../../../agent/keys/new-keys.ts'
 import { vectorKey, vectors } from '../wire/vectors.ts'
@@ -30,10 +30,11 @@ describe('the minion\'s key pair', () => {
   test('is another after the keys were made anew, and nothing of the old ones is left', async () => {
     const first = await loadMinionKey({ pkiDir, keySize: 2048 })
     await writeFile(join(pkiDir, 'minion_master.pub'), 'pinned')
+    createOwnMasterKey(pkiDir, 'salt-a').pin('pinned')
 
     await newKeys({ pkiDir, keySize: 2048 })
 
-    expect((await readdir(pkiDir)).toSorted()).toEqual(['minion.pem', 'minion.pub'])
+    expect((await readdir(pkiDir, { recursive: true })).toSorted()).toEqual(['masters', 'minion.pem', 'minion.pub'])
     expect((await loadMinionKey({ pkiDir, keySize: 2048 })).fingerprint).not.toBe(first.fingerprint)
   })
 
@@ -95,6 +96,38 @@ describe('the pinned master key', () => {
     expect(() => createPinnedMasterKey(join(pkiDir, 'minion_master.pub')).pin('x')).toThrow(/ENOTDIR|EEXIST/)
     expect(pinned.read()).toBe(vectors.auth_pub_field)
     expect(await readdir(pkiDir)).toEqual(['minion_master.pub'])
+  })
+})
+
+describe('the pinned keys of several masters', () => {
+  const other = '-----BEGIN PUBLIC KEY-----\nother\n-----END PUBLIC KEY-----'
+
+  test('are a file each, whatever the masters are called', async () => {
+    const masters = ['salt-a', 'salt-b:4506', '[2001:db8::1]:4506', 'wss://proxy/a/../b', `${'x'.repeat(300)}.example`]
+    for (const { pinned } of pinnedMasterKeys(pkiDir, masters)) pinned.pin(vectors.minion_pub)
+    const files = await readdir(join(pkiDir, 'masters'))
+    expect(files).toHaveLength(5)
+    expect(files).toContain('salt-b%3A4506.pub')
+    expect(files.every((name) => name.length < 255)).toBe(true)
+    expect(await readdir(pkiDir)).toEqual(['masters'])
+    createOwnMasterKey(pkiDir, 'SALT-A').pin(other)
+    expect(createOwnMasterKey(pkiDir, 'salt-a').read()).toBe(other)
+    expect(createOwnMasterKey(pkiDir, 'salt-b:4506').read()).toBe(vectors.auth_pub_field)
+  })
+
+  test('begin with the one that a stock minion pinned for all', () => {
+    createPinnedMasterKey(pkiDir).pin(vectors.minion_pub)
+    const own = createOwnMasterKey(pkiDir, 'salt-a')
+    expect(own.read()).toBe(vectors.auth_pub_field)
+    expect(own.path).toBe(join(pkiDir, 'minion_master.pub'))
+    own.pin(other)
+    expect(own.read()).toBe(other)
+    expect(own.path).toBe(join(pkiDir, 'masters', 'salt-a.pub'))
+    expect(createPinnedMasterKey(pkiDir).read()).toBe(vectors.auth_pub_field)
+  })
+
+  test('of an only master is where Salt keeps it', () => {
+    expect(pinnedMasterKeys(pkiDir, ['salt']).map(({ pinned }) => pinned.path)).toEqual([join(pkiDir, 'minion_master.pub')])
   })
 })
 

@@ -142,6 +142,15 @@ describe('a master with another key than the pinned one', () => {
   })
 })
 
+describe('a pinned key that is another', () => {
+  test('gives way to one that master_finger names, to no other', () => {
+    pinned.pin(other.publicPem)
+    expect(reasonOf(exchange({ settings: { masterFingers: [pemFingerprint(other.publicPem)] } }))).toMatch(/^refused: the master's key has changed/)
+    expect(exchange({ settings: { masterFingers: [pemFingerprint(key.publicPem)] } })).toMatchObject({ kind: 'accepted', credentials: { newlyPinned: true } })
+    expect(pinned.read()).toBe(key.publicPem)
+  })
+})
+
 describe('verify_master_pubkey_sign', () => {
   const settings = { verifyMasterKeySignature: true }
 
@@ -166,12 +175,12 @@ describe('verify_master_pubkey_sign', () => {
 
 describe('master_finger', () => {
   test('the right one is accepted', () => {
-    expect(exchange({ settings: { masterFinger: pemFingerprint(key.publicPem) } }).kind).toBe('accepted')
-    expect(exchange({ settings: { masterFinger: pemFingerprint(key.publicPem, 'md5'), hashType: 'md5' } }).kind).toBe('accepted')
+    expect(exchange({ settings: { masterFingers: [pemFingerprint(key.publicPem)] } }).kind).toBe('accepted')
+    expect(exchange({ settings: { masterFingers: ['00:11', pemFingerprint(key.publicPem, 'md5').toUpperCase()], hashType: 'md5' } }).kind).toBe('accepted')
   })
 
   test('another one is refused before anything is pinned', () => {
-    expect(reasonOf(exchange({ settings: { masterFinger: pemFingerprint(other.publicPem) } }))).toMatch(/refused: .*master_finger says/)
+    expect(reasonOf(exchange({ settings: { masterFingers: [pemFingerprint(other.publicPem)] } }))).toMatch(/refused: .*master_finger says/)
     expect(pinned.read()).toBeUndefined()
   })
 })
