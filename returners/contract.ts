@@ -65,7 +65,7 @@ export interface ReturnerHandle {
   getLoad?(jid: string): Promise<Record<string, unknown> | null>
   /** Minion id → its return record. */
   getJid?(jid: string): Promise<Record<string, ReturnRecord>>
-  /** Minion id → last return record of that function. */
+  /** Minion id → its return of that function with the highest jid: what comes late is not the last. */
   getFun?(fun: string): Promise<Record<string, ReturnRecord>>
   /** jid → the load. */
   getJids?(): Promise<Record<string, Record<string, unknown>>>
@@ -76,6 +76,13 @@ export interface ReturnerHandle {
   /** Removes jobs older than this many seconds. */
   cleanOldJobs?(keepSeconds: number): Promise<void>
 }
+
+/** The job-cache half of a handle, in Salt's terms. */
+export const JOB_CACHE = [
+  'saveLoad', 'saveMinions', 'getLoad', 'getJid', 'getFun', 'getJids', 'getMinions', 'eventReturn', 'prepJid', 'cleanOldJobs',
+] as const satisfies readonly (keyof ReturnerHandle)[]
+
+export type JobCacheFunction = (typeof JOB_CACHE)[number]
 
 export interface ReturnerDefinition<Options> {
   /** Salt's name where Salt has one. Lower case, digits, underscores. */
@@ -95,6 +102,10 @@ export interface ReturnerDefinition<Options> {
   siteOnly?: readonly string[]
   /** Options that a master may set in `ret_kwargs`: they change neither where returns go nor with whose rights. Others need `master_ret_kwargs`. */
   masterMaySet?: readonly string[]
+  /** What of the job-cache half its handles have: `JOB_CACHE` for all of it. Nothing when absent. */
+  jobCache?: readonly JobCacheFunction[]
+  /** npm packages that it loads when it opens, and that Brine does not bring. */
+  drivers?: readonly string[]
   /** Longest a call may take with these options, seconds; the host's own limit (60) when absent. At most an hour. */
   deadlineSeconds?(options: Options): number
   /** Must not wait for a slow destination longer than `signal` allows. Validation of options happened before. */

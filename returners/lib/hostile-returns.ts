@@ -5,6 +5,13 @@ function around(value: string): string {
   return `{"success":true,"return":${value},"retcode":0,"jid":"${jid}","id":"minion","fun":"test.echo","fun_args":[]}`
 }
 
+/** A whole return of harmless value, with other fields. */
+function withFields(fields: string): string {
+  return `{"success":true,"return":true,"retcode":0,"jid":"${jid}","id":"minion",${fields}}`
+}
+
+const functions = Array.from({ length: 40 }, (_, index) => `"a_module_of_the_site.function_${index}"`).join()
+
 const depth = 500
 const large = 16 * 1024 * 1024
 
@@ -23,4 +30,9 @@ export const hostileReturns: readonly { name: string; json: () => string }[] = [
   { name: 'SQL, shell and format characters', json: () => around(String.raw`"'; DROP TABLE jids; -- $(reboot) ${'`'}id${'`'} %s %n {0} \\ \" \n \r\n"`) },
   { name: 'null', json: () => around('null') },
   { name: 'an empty text', json: () => around('""') },
+  {
+    name: 'control characters in the other fields',
+    json: () => withFields(String.raw`"fun":"test.echo","fun_args":["\u0000",{"\u0000":"\ud83d"}],"user":"sudo_'\u0000\"","metadata":{"\u0000'":"%s\u0000"}`),
+  },
+  { name: 'a job of forty functions', json: () => withFields(`"fun":[${functions}],"fun_args":[]`) },
 ]

@@ -6,6 +6,7 @@ export default defineReturner<Options>({
   summary: "Prints each return on the agent's standard output",
   options,
   delivery: 'at-least-once',
+  jobCache: ['eventReturn'],
   isolation: 'inline',
   maxBatch: 100,
   open() {

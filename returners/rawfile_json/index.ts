@@ -13,6 +13,7 @@ export default defineReturner<Options>({
   summary: 'Appends each return to a file as one line of JSON',
   options,
   delivery: 'at-least-once',
+  jobCache: ['eventReturn'],
   isolation: 'inline',
   maxBatch: 500,
   open({ filename }) {

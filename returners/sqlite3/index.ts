@@ -1,5 +1,5 @@
 import type { Database } from 'better-sqlite3'
-import { defineReturner, type ReturnerContext, type ReturnerHandle, type ReturnItem, type ReturnRecord } from '../contract.ts'
+import { defineReturner, JOB_CACHE, type ReturnerContext, type ReturnerHandle, type ReturnItem, type ReturnRecord } from '../contract.ts'
 import { jidOf, newJid, tableTime } from '../lib/jid.ts'
 import { databaseError } from './errors.ts'
 import { type Options, options } from './options.ts'
@@ -13,6 +13,7 @@ export default defineReturner<Options>({
   masterMaySet: ['timeout'],
   isolation: 'process',
   maxBatch: 500,
+  jobCache: JOB_CACHE,
   deadlineSeconds: ({ timeout }) => timeout + 30,
   open: openStore,
 })

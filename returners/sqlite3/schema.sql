@@ -15,7 +15,7 @@ CREATE TABLE IF NOT EXISTS salt_returns (
 -- Not unique: tables of Salt's may hold a pair twice, and its own minions, which insert blindly, must go on working.
 -- One row per pair is kept by writing under the write lock: update, and insert when there was nothing to update.
 CREATE INDEX IF NOT EXISTS brine_returns_key ON salt_returns (jid, id);
-CREATE INDEX IF NOT EXISTS brine_returns_fun ON salt_returns (fun, id, date);
+CREATE INDEX IF NOT EXISTS brine_returns_fun_jid ON salt_returns (fun, id, jid);
 CREATE TABLE IF NOT EXISTS salt_events (
   id         INTEGER PRIMARY KEY,
   tag        TEXT NOT NULL,

@@ -22,6 +22,7 @@ export interface Tables {
   readLoads(): { jid: string; load: string }[]
   /** The newest row of each minion. */
   readJob(jid: string): ReturnRow[]
+  /** The row of each minion's newest job: it may have come before the row of an older one. */
   readFunction(fun: string): ReturnRow[]
   readMinions(): string[]
   writeEvents(events: readonly { tag: string; data: string }[], time: string, masterId: string): void
@@ -29,8 +30,10 @@ export interface Tables {
 }
 
 // bare columns beside max() come from the row that has the maximum: SQLite's documented behaviour
-const newestPerMinion = (where: string) =>
-  `SELECT fun, jid, id, fun_args, max(date) AS date, full_ret, success FROM salt_returns WHERE ${where} GROUP BY id ORDER BY id`
+const newestOfJob =
+  'SELECT fun, jid, id, fun_args, max(date) AS date, full_ret, success FROM salt_returns WHERE jid = ? GROUP BY id ORDER BY id'
+const newestOfFunction =
+  'SELECT fun, max(jid) AS jid, id, fun_args, date, full_ret, success FROM salt_returns WHERE fun = ? GROUP BY id ORDER BY id'
 
 /** Makes what is missing of the tables and prepares for their use. */
 export function openTables(database: Database): Tables {
@@ -46,8 +49,8 @@ function returnTable(database: Database): Pick<Tables, 'writeReturns' | 'readJob
     `INSERT INTO salt_returns (fun, jid, id, fun_args, date, full_ret, success)
      VALUES (@fun, @jid, @id, @fun_args, @date, @full_ret, @success)`,
   )
-  const job = database.prepare<[string], ReturnRow>(newestPerMinion('jid = ?'))
-  const byFunction = database.prepare<[string], ReturnRow>(newestPerMinion('fun = ?'))
+  const job = database.prepare<[string], ReturnRow>(newestOfJob)
+  const byFunction = database.prepare<[string], ReturnRow>(newestOfFunction)
   const minions = database.prepare<[], { id: string }>('SELECT DISTINCT id FROM salt_returns ORDER BY id')
   const writeAll = database.transaction((rows: readonly ReturnRow[]) => {
     for (const row of rows) {

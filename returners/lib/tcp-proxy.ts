@@ -1,0 +1,86 @@
+import { createServer, connect, type AddressInfo, type Socket } from 'node:net'
+
+/** Where connections are led to. */
+export type ProxyTarget = { host: string; port: number } | { path: string }
+
+/** A proxy on a port of its own of 127.0.0.1, to lose answers on purpose. */
+export interface TcpProxy {
+  readonly port: number
+  /** From now on so many chunks of the destination get through, over all connections; with the next one all are cut. */
+  cutAfter(answers: number): void
+  /** Connections stay, and no byte gets through in either direction. */
+  stall(): void
+  /** Cuts every connection and takes no new ones. */
+  refuse(): void
+  /** Lets everything through again. */
+  mend(): void
+  close(): Promise<void>
+}
+
+/** Starts a proxy in front of a server, for tests: the destination does what it was asked, and the answer is lost. */
+export async function tcpProxy(target: ProxyTarget): Promise<TcpProxy> {
+  const sockets = new Set<Socket>()
+  let answersLeft = Infinity
+  let mode: 'pass' | 'stall' | 'refuse' = 'pass'
+
+  const cutAll = (): void => {
+    for (const socket of sockets) socket.destroy()
+    sockets.clear()
+  }
+
+  function join(client: Socket): void {
+    if (mode === 'refuse') {
+      client.destroy()
+      return
+    }
+    const server = connect(target)
+    const both = [client, server]
+    for (const socket of both) {
+      sockets.add(socket)
+      socket.setNoDelay(true)
+      socket.on('error', () => {})
+      socket.on('close', () => {
+        sockets.delete(socket)
+        for (const other of both) other.destroy()
+      })
+    }
+    client.on('data', (chunk) => {
+      if (mode === 'pass') server.write(chunk)
+    })
+    server.on('data', (chunk) => {
+      if (mode !== 'pass') return
+      answersLeft -= 1
+      if (answersLeft < 0) cutAll()
+      else client.write(chunk)
+    })
+  }
+
+  const listener = createServer(join)
+  await new Promise<void>((resolve, reject) => {
+    listener.once('error', reject)
+    listener.listen(0, '127.0.0.1', resolve)
+  })
+  return {
+    port: (listener.address() as AddressInfo).port,
+    cutAfter(answers) {
+      answersLeft = answers
+    },
+    stall() {
+      mode = 'stall'
+    },
+    refuse() {
+      mode = 'refuse'
+      cutAll()
+    },
+    mend() {
+      answersLeft = Infinity
+      // What was held back is lost: a connection that stood still cannot go on.
+      if (mode === 'stall') cutAll()
+      mode = 'pass'
+    },
+    async close() {
+      cutAll()
+      await new Promise((resolve) => listener.close(resolve))
+    },
+  }
+}
