@@ -30,7 +30,7 @@ async function bundle(): Promise<void> {
     target: 'node22.18',
     chunkNames: 'chunks/[name]-[hash]',
     // Native, with its own files beside it. Drivers of returners are the site's: optional, never ours to bundle.
-    external: ['better-sqlite3'],
+    external: ['better-sqlite3', 'zeromq'],
     // Bundled CommonJS packages ask for Node's own modules with require.
     banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
     legalComments: 'linked',

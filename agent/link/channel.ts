@@ -9,7 +9,7 @@ export interface ChannelSettings {
   /** Most requests that wait for their turn; one more is refused. */
   maxWaiting: number
   open: (signal: AbortSignal) => Promise<RequestSocket>
-  /** A socket ended that nobody asked to end, or none could be opened. */
+  /** A socket ended that nobody asked to end, none could be opened, or a reply did not come: is the master still there? */
   onTrouble: (error: TransportError) => void
   clock: Clock
 }
@@ -122,11 +122,16 @@ export function createChannel(settings: ChannelSettings): Channel {
       if (closing.signal.aborted) throw new TransportError('CLOSED', 'the connection has ended')
       if (signal?.aborted === true) throw new TransportError('ABORTED', 'the request was given up')
       await turn(timeoutMs, signal)
+      let current: RequestSocket | undefined
       try {
-        const current = socket ?? await (opening ??= openSocket())
+        current = socket ?? await (opening ??= openSocket())
         const reply = await current.request(make(), timeoutMs, signal)
         allowed = settings.maxInFlight
         return reply
+      } catch (error) {
+        // A socket that ends says so itself.
+        if (current?.outlivesTimeouts === true && error instanceof TransportError && error.code === 'TIMEOUT') settings.onTrouble(error)
+        throw error
       } finally {
         finished()
       }

@@ -18,10 +18,13 @@ export interface Socket {
 }
 
 export interface RequestSocket extends Socket {
+  /** True where a request without a reply costs only itself: the socket and the other requests go on. */
+  readonly outlivesTimeouts?: boolean
   /**
-   * Sends a request and resolves with its reply. Several may be under way: replies come in the order of the requests, and that order
-   * is all that joins them. Therefore a request that gets none within `timeoutMs` ends the socket, and with it all the others.
-   * An aborted one rejects at once while its place in the order is kept. Rejects with a TransportError.
+   * Sends a request and resolves with its reply. Several may be under way; which reply belongs to which request is the transport's
+   * matter. One that gets none within `timeoutMs` rejects with TIMEOUT; where only their order joins them (ws) it also ends the socket, and
+   * with it all the others. An aborted one rejects at once, and its reply is never taken for another's.
+   * Rejects with a TransportError.
    */
   request(bytes: Uint8Array, timeoutMs: number, signal?: AbortSignal): Promise<Uint8Array>
 }

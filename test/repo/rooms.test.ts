@@ -68,11 +68,15 @@ const MAY_KNOW: readonly [room: string, allowed: readonly string[]][] = [
 const OWNERS: Readonly<Record<string, readonly string[]>> = {
   'better-sqlite3': ['agent/outbox/', 'returners/sqlite3/'],
   ws: ['agent/transport/ws.ts', 'master/server/ws.ts'],
+  zeromq: ['agent/transport/zeromq.ts', 'agent/transport/zeromq-requests.ts', 'agent/transport/zeromq-socket.ts'],
   yargs: ['bin/', 'agent/cli/', 'master/cli/'],
   pino: ['agent/pino-log.ts'],
   'node:child_process': ['agent/jobs/process-runner.ts', 'agent/returner-host/child-process.ts', 'returners/exec/index.ts'],
   'node:worker_threads': [],
 }
+
+/** Optional peer dependencies of the agent itself: a site installs what it uses. */
+const OPTIONAL = ['zeromq']
 
 /** `agent/link/` for `agent/link/link.ts`. */
 function folderOf(path: string): string {
@@ -131,10 +135,17 @@ describe('single owners', () => {
   })
 
   test('returners load their drivers themselves; the rest imports only the declared dependencies', () => {
-    const declared = new Set(['better-sqlite3', 'pino', 'ws', 'yaml', 'yargs', 'zod'])
+    const declared = new Set(['better-sqlite3', 'pino', 'ws', 'yaml', 'yargs', 'zod', ...OPTIONAL])
     const others = imports.filter(({ from, target, own }) => !own && !/^(test|scripts)\//.test(from) && !target.startsWith('node:') && !declared.has(target))
 
     expect(others.map(shown)).toEqual([])
+  })
+
+  test.each(OPTIONAL)('%s is loaded when it is chosen, never with the program', (name) => {
+    const eager = new RegExp(`^import (?!type\\b)[^\n]* from '${name}'`, 'm')
+
+    expect(files.filter(({ path, text }) => !/^(test|scripts)\//.test(path) && eager.test(text)).map(({ path }) => path)).toEqual([])
+    expect(eager.test(`import { Dealer } from '${name}'`)).toBe(true)
   })
 })
 

@@ -6,7 +6,7 @@ import type { Channel } from '../../../agent/link/channel.ts'
 import type { RequestSocket } from '../../../agent/transport/port.ts'
 
 /** A socket in the test's hands: requests wait until they are answered, in any number. */
-function createHandSocket(): { socket: RequestSocket; answer(): void; underWay(): number; end(): void } {
+function createHandSocket(outlivesTimeouts: boolean): { socket: RequestSocket; answer(): void; lose(): void; underWay(): number; end(): void } {
   const waiting: { resolve: (reply: Uint8Array) => void; reject: (error: Error) => void }[] = []
   const listeners: ((error: TransportError) => void)[] = []
   const end = (): void => {
@@ -16,6 +16,7 @@ function createHandSocket(): { socket: RequestSocket; answer(): void; underWay()
   }
   return {
     socket: {
+      outlivesTimeouts,
       request: () => new Promise((resolve, reject) => {
         waiting.push({ resolve, reject })
       }),
@@ -23,12 +24,13 @@ function createHandSocket(): { socket: RequestSocket; answer(): void; underWay()
       close: end,
     },
     answer: () => waiting.shift()?.resolve(new Uint8Array()),
+    lose: () => waiting.shift()?.reject(new TransportError('TIMEOUT', 'no reply')),
     underWay: () => waiting.length,
     end,
   }
 }
 
-function createHands(options: { maxInFlight?: number; maxWaiting?: number } = {}) {
+function createHands(options: { maxInFlight?: number; maxWaiting?: number; outlivesTimeouts?: boolean } = {}) {
   const clock = createFakeClock()
   const sockets: ReturnType<typeof createHandSocket>[] = []
   const troubles: string[] = []
@@ -38,7 +40,7 @@ function createHands(options: { maxInFlight?: number; maxWaiting?: number } = {}
     clock,
     onTrouble: (error) => troubles.push(error.code),
     async open() {
-      const hand = createHandSocket()
+      const hand = createHandSocket(options.outlivesTimeouts ?? false)
       sockets.push(hand)
       return hand.socket
     },
@@ -96,6 +98,20 @@ describe('a channel', () => {
     expect(last().underWay()).toBe(8)
     last().end()
     expect((await Promise.all(next)).filter((how) => how === 'answered')).toHaveLength(1)
+  })
+
+  test.each([[true, ['TIMEOUT']], [false, []]])('a lost reply is trouble where the socket goes on (%j), since nothing else tells', async (outlivesTimeouts, expected) => {
+    const { channel, sockets, last, troubles } = createHands({ outlivesTimeouts })
+    const lost = send(channel)
+    await turns()
+    last().lose()
+    expect(await lost).toBe('TIMEOUT')
+    expect(troubles).toEqual(expected)
+    const next = send(channel)
+    await turns()
+    last().answer()
+    expect(await next).toBe('answered')
+    expect(sockets).toHaveLength(1)
   })
 
   test('makes the bytes when the turn has come, not before', async () => {
