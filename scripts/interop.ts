@@ -19,6 +19,7 @@ import { decode } from '../agent/wire/msgpack.ts'
 import { cleanKey, pemFingerprint } from '../agent/wire/pem.ts'
 import { DEFAULT_ALGORITHMS } from '../agent/wire/rsa.ts'
 import { get } from '../agent/wire/value.ts'
+import { compareWithStockMinion } from './lib/interop/suites.ts'
 import { MINION_CHECKS, startWholeMinion } from './lib/minion-checks.ts'
 import { createStockMaster } from './lib/stock-master.ts'
 import type { StockMaster } from './lib/stock-master.ts'
@@ -181,10 +182,15 @@ async function createBench(master: StockMaster, pkiDir: string): Promise<Bench> 
 }
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({ options: { salt: { type: 'string' }, python: { type: 'string', default: 'python3' } } })
+  const { values } = parseArgs({
+    options: { salt: { type: 'string' }, python: { type: 'string', default: 'python3' }, 'stock-minion': { type: 'boolean' }, only: { type: 'string' } },
+  })
   if (values.salt === undefined) {
     console.log('interop: skipped, no Salt source tree was given (--salt DIR)')
     return 0
+  }
+  if (values['stock-minion'] === true) {
+    return await compareWithStockMinion({ saltTree: values.salt, python: values.python, transport: 'ws', only: values.only }) === 0 ? 0 : 1
   }
   const pkiDir = await mkdtemp(join(tmpdir(), 'interop-pki-'))
   const master = await createStockMaster({

@@ -11,10 +11,9 @@ import type { BuiltinContext } from './services.ts'
 
 /** What `cmd.run` and its like return: the output, unless it is hidden. */
 function output(report: CommandReport, options: CommandOptions, stream: 'stdout' | 'stderr'): string {
-  if (options.raise_err && report.retcode !== 0) {
-    throw new CommandExecutionError(`Command failed with return code: ${report.retcode}\n${report[stream]}`)
-  }
-  return options.hide_output ? '' : report[stream]
+  const shown = options.hide_output ? '' : report[stream]
+  if (options.raise_err && !options.ignore_retcode && report.retcode !== 0) throw new CommandExecutionError(shown)
+  return shown
 }
 
 function all(report: CommandReport, options: CommandOptions): CommandReport {

@@ -137,11 +137,11 @@ export default defineModule<BuiltinContext>({
         mapOf(await returnerFunctions(context, module === '' ? [] : [module]), () => ({ args: ['ret'], defaults: null, kwargs: null, varargs: null })),
     }),
     reload_modules: defineFunction({
-      doc: "Loads the site's own modules again. Returns True.",
+      doc: "Loads the site's own modules again. Returns None, as it does on a running Salt minion.",
       immediate: true,
       async run(context: BuiltinContext) {
         await context.agent.refreshModules()
-        return true
+        return null
       },
     }),
     list_state_modules: emptyList('states'),

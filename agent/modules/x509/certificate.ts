@@ -69,7 +69,7 @@ export function alternativeNames(certificate: X509Certificate): string[] {
 
 /** The public key in PEM. */
 export function publicKeyOf(certificate: X509Certificate): string {
-  return certificate.publicKey.export({ type: 'spki', format: 'pem' }).toString().trim()
+  return certificate.publicKey.export({ type: 'spki', format: 'pem' }).toString()
 }
 
 function time(date: Date): string {

@@ -133,7 +133,9 @@ describe('cmd.run', () => {
   })
 
   test('raises when asked', async () => {
-    expect(await result('cmd.run', ['echo why; exit 3', kw({ raise_err: true })])).toBe('ERROR: Command failed with return code: 3\nwhy')
+    expect(await result('cmd.run', ['echo why; exit 3', kw({ raise_err: true })])).toBe('ERROR: why')
+    expect(await result('cmd.run', ['echo why; exit 3', kw({ raise_err: true, hide_output: true })])).toBe('ERROR: ')
+    expect(await result('cmd.run', ['echo why; exit 3', kw({ raise_err: true, ignore_retcode: true })])).toBe('why')
   })
 
   test('cuts output at the limit and says so', async () => {

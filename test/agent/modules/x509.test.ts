@@ -27,7 +27,7 @@ test('a certificate is described as Salt does', async () => {
     subject: { C: 'DE', ST: 'Bayern', O: 'Example, Org', CN: 'www.example.org', MAIL: 'a@example.org' },
     subject_str: String.raw`1.2.840.113549.1.9.1=a@example.org,CN=www.example.org,O=Example\, Org,ST=Bayern,C=DE`,
     not_after: expect.stringMatching(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/) as unknown,
-    public_key: openssl('-pubkey'),
+    public_key: `${openssl('-pubkey')}\n`,
     extensions: { subjectAltName: { value: ['DNS:www.example.org', 'IP:10.0.0.1'] } },
   })
   expect(await result('x509.read_certificate', [at('ec.pem')])).toMatchObject({ key_size: 256, key_type: 'ec', subject: { CN: 'ec' } })

@@ -1,0 +1,47 @@
+"""Publishes jobs through Salt's own LocalClient and gives back what the master's bus shows: one JSON line in, one out.
+
+In:  {"tgt": [...], "tgt_type": "list", "fun": ..., "arg": [...], "kwarg": {...}, "expect": [ids], "timeout": s, "linger": s}
+Out: {"jid": ..., "returns": base64 of msgpack [[seconds, load] ...]}; seconds count from the publication.
+"""
+import base64
+import json
+import sys
+import time
+
+import tornado.queues  # noqa: F401  (some trees use it without importing it)
+
+import salt.client
+import salt.config
+import salt.payload
+import salt.utils.jid
+
+client = salt.client.LocalClient(mopts=salt.config.client_config(sys.argv[1]), listen=True)
+print(json.dumps({"ready": True}), flush=True)
+
+for line in sys.stdin:
+    job = json.loads(line)
+    jid = salt.utils.jid.gen_jid(client.opts)
+    tag = "salt/job/{}/ret/".format(jid)
+    client.event.subscribe(tag)
+    client.event.connect_pub()
+    began = time.perf_counter()
+    published = client.run_job(
+        job["tgt"], job["fun"], job.get("arg", []), job.get("tgt_type", "list"), job.get("ret", ""),
+        timeout=5, jid=jid, kwarg=job.get("kwarg"), listen=True, **job.get("more", {})
+    )
+    missing = set(job["expect"])
+    returns = []
+    end = time.perf_counter() + job.get("timeout", 30)
+    while published and time.perf_counter() < end:
+        event = client.event.get_event(wait=0.25, tag=tag, full=True, no_block=False, auto_reconnect=True)
+        if event is None:
+            continue
+        load = event["data"]
+        load.pop("_stamp", None)
+        returns.append([time.perf_counter() - began, load])
+        missing.discard(load["id"])
+        if not missing:
+            end = min(end, time.perf_counter() + job.get("linger", 0))
+    client.event.unsubscribe(tag)
+    packed = salt.payload.dumps(returns, use_bin_type=True)
+    print(json.dumps({"jid": jid, "returns": base64.b64encode(packed).decode()}), flush=True)

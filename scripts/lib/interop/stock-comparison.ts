@@ -1,0 +1,104 @@
+/** A stock minion beside ours under one stock master: the same jobs, and what came back. */
+import { execFileSync } from 'node:child_process'
+import { chmodSync, copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Value, ValueObject } from '../../../agent/wire/value.ts'
+import { entries, isMap, mapOf } from '../../../agent/wire/value.ts'
+import type { StockMaster } from '../stock-master.ts'
+import { differences } from './compare.ts'
+import { explainedDifferences } from './compatibility-page.ts'
+import type { Row } from './functions/row.ts'
+import { ROWS } from './functions/table.ts'
+import type { JobRequest } from './local-client.ts'
+import type { Member, Pair } from './pair.ts'
+
+/** What became of a row. */
+interface Outcome {
+  row: Row
+  differences: string[]
+}
+
+/** Calls every row of the table on both and prints what differs. Gives the number of rows that differ without a known reason, or no longer. */
+export async function compareFunctions(pair: Pair, only?: string): Promise<number> {
+  for (const { directory } of [pair.stock, pair.ours]) layOut(directory)
+  const certificate = join(pair.stock.directory, 'certificate.pem')
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', '/dev/null', '-out', certificate, '-days', '100', '-subj', '/CN=interop/O=Salt'], { stdio: 'ignore' })
+  copyFileSync(certificate, join(pair.ours.directory, 'certificate.pem'))
+  layOutMaster(pair.master)
+  const known = explainedDifferences()
+  let failed = 0
+  let explained = 0
+  const rows = ROWS.filter(({ fun }) => only === undefined || String(fun).startsWith(only))
+  for (const row of rows) {
+    const outcome = await call(pair, row).catch((error: unknown): Outcome => ({ row, differences: [String(error)] }))
+    const complaint = judge(outcome, known)
+    if (complaint === undefined && outcome.differences.length > 0) explained += 1
+    if (complaint === undefined) continue
+    failed += 1
+    console.log(`FAIL ${nameOf(row)}: ${complaint}`)
+    for (const line of outcome.differences.slice(0, 12)) console.log(`       ${line.length > 600 ? `${line.slice(0, 600)}…` : line}`)
+  }
+  console.log(`     ${rows.length} calls: ${rows.length - failed - explained} alike, ${explained} differ as docs/salt-compatibility.md says, ${failed} not as expected`)
+  return failed
+}
+
+function judge({ row, differences: found }: Outcome, known: ReadonlySet<string>): string | undefined {
+  const key = row.differs ?? row.mayDiffer
+  if (key === undefined) return found.length === 0 ? undefined : 'stock | ours'
+  if (!known.has(key)) return `docs/salt-compatibility.md has no row "${key}"`
+  return found.length === 0 && row.differs !== undefined ? `it no longer differs: the row "${key}" is not needed here` : undefined
+}
+
+function nameOf({ fun, arg, kwarg }: Row): string {
+  return `${String(fun)} ${JSON.stringify(arg ?? [])}${kwarg === undefined ? '' : ` ${JSON.stringify(kwarg)}`}`
+}
+
+async function call(pair: Pair, row: Row): Promise<Outcome> {
+  const { client, stock, ours } = pair
+  const { fun, arg = [], kwarg } = row
+  const words = JSON.stringify([arg, kwarg ?? null])
+  const loads = new Map<string, ValueObject>()
+  const ask = async (target: Pick<JobRequest, 'tgt' | 'tgt_type'>, expect: Member[], filled: string): Promise<void> => {
+    const [filledArg, filledKwarg] = JSON.parse(filled) as [unknown[], Record<string, unknown> | null]
+    const ids = expect.map((member) => member.id)
+    const { returns } = await client.run({ ...target, fun, arg: filledArg, ...(filledKwarg === null ? {} : { kwarg: filledKwarg }), expect: ids, timeout: 40 })
+    for (const { id, load } of returns) loads.set(id, load)
+  }
+  if (/\{(dir|id)\}/.test(words)) {
+    for (const member of [stock, ours]) await ask({ tgt: [member.id] }, [member], words.replaceAll('{dir}', member.directory).replaceAll('{id}', member.id))
+  } else {
+    await ask({ tgt: '*', tgt_type: 'glob' }, [stock, ours], words)
+  }
+  const [of, own] = [loads.get(stock.id), loads.get(ours.id)]
+  if (of === undefined || own === undefined) return { row, differences: [`no return: ${[of ?? stock.id, own ?? ours.id].filter((each) => typeof each === 'string').join(', ')}`] }
+  return { row, differences: differences(neutral(of, stock), neutral(own, ours), row) }
+}
+
+/** The load without what is one minion's own: its id, its directory. */
+function neutral(load: ValueObject, member: Member): ValueObject {
+  const walk = (value: Value): Value => {
+    if (typeof value === 'string') return value.replaceAll(member.directory, '{dir}').replaceAll(member.cache, '{cache}').replaceAll(member.id, '{id}')
+    if (Array.isArray(value)) return value.map(walk)
+    if (!isMap(value)) return value
+    return mapOf(entries(value).map(([key, each]): [Value, Value] => [walk(key), walk(each)]))
+  }
+  return walk(load) as ValueObject
+}
+
+/** What the rows of `file` find. */
+function layOut(directory: string): void {
+  mkdirSync(join(directory, 'tree', 'branch'), { recursive: true })
+  writeFileSync(join(directory, 'text'), 'one\ntwo\nthree\nfour\n')
+  writeFileSync(join(directory, 'other'), 'one\ntoo\nthree\n')
+  writeFileSync(join(directory, 'bytes'), Buffer.from([0xff, 0xfe, 0x00, 0x41]))
+  writeFileSync(join(directory, 'tree', 'leaf'), 'leaf\n')
+  writeFileSync(join(directory, 'tree', 'branch', 'leaf'), 'deep\n')
+  for (const name of ['text', 'other', 'bytes']) chmodSync(join(directory, name), 0o644)
+  symlinkSync(join(directory, 'text'), join(directory, 'link'))
+}
+
+/** What the master serves. */
+function layOutMaster({ fileRoot }: StockMaster): void {
+  mkdirSync(join(fileRoot, 'interop'), { recursive: true })
+  writeFileSync(join(fileRoot, 'interop', 'script.sh'), '#!/bin/sh\necho "script: $#: $1"\nexit 3\n')
+}
