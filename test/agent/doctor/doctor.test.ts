@@ -106,8 +106,8 @@ describe('keys', () => {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   const pem = privateKey.export({ format: 'pem', type: 'pkcs1' }).toString()
 
-  async function look(finger = '', master = ['salt']) {
-    const found = await runChecks(keyChecks({ pki_dir: root, hash_type: 'sha256', master_finger: finger === '' ? [] : [finger], master }))
+  async function look(finger = '', masters = ['salt']) {
+    const found = await runChecks(keyChecks({ pki_dir: root, hash_type: 'sha256', master_finger: finger === '' ? [] : [finger], master: masters }))
     return found.map(({ state, what }) => `${state} ${what}`)
   }
 
