@@ -14,7 +14,8 @@ import type { Logger } from './log.ts'
 import { createMinionGrains } from './minion/grains.ts'
 import { createCallServer } from './minion/calls.ts'
 import { createMinionJobs } from './minion/jobs.ts'
-import { createLinks, joinLink, linkWithKey } from './minion/links.ts'
+import { createLinks, joinLink } from './minion/links.ts'
+import { addressOf, linkTo } from './minion/masters.ts'
 import { createScheduledStart } from './minion/mine.ts'
 import { createReleases, type Releases } from './minion/releases.ts'
 import { createMinionPillar } from './minion/pillar.ts'
@@ -99,7 +100,7 @@ async function compose(
   const grains = createMinionGrains(loaded, clock, log.child({ part: 'grains' }))
   await grains.refresh({ quick: true })
   const links = await createLinks(loaded, log, clock, grains, parts.wrapLink)
-  const linkFor = (fingerprint: string | undefined): Link | undefined => linkWithKey(links, fingerprint)
+  const linkFor = (master: string | undefined, address?: string): Link | undefined => linkTo(links, master, address)
 
   const host = createReturnerHost(hostSettings(config, process.env), { clock, logger: log.child({ part: 'returners' }), config: () => loaded.raw })
   releases.push(() => host.close())
@@ -108,6 +109,7 @@ async function compose(
     outbox,
     catalogue: host.catalogue,
     linkFor,
+    addressOf: (master) => addressOf(links, master),
     clock,
     logger: log.child({ part: 'delivery' }),
     onAlarm: alarms.alarm,
@@ -159,7 +161,7 @@ async function compose(
   await reportInterrupted(outbox, jobs, log)
   delivery.start()
   host.describeSite().catch((error: unknown) => log.error({ err: error }, 'The returner directories could not be looked into'))
-  for (const { link } of links) joinLink(link, { config, log, clock, grains, jobs, delivery, pillar })
+  for (const each of links) joinLink(each, { links, config, log, clock, grains, jobs, delivery, pillar })
   // With a master it comes after the connect.
   if (links.length === 0) await pillar.refresh()
   beginSchedule(schedule, { loaded, links })

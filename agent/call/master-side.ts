@@ -5,9 +5,10 @@ import type { Clock } from '../clock.ts'
 import type { Grains } from '../grains/grains.ts'
 import type { Link, LinkState } from '../link/port.ts'
 import type { Logger } from '../log.ts'
-import { createLinks, linkWithKey } from '../minion/links.ts'
+import { createLinks } from '../minion/links.ts'
+import { linkTo } from '../minion/masters.ts'
 import { createMinionPillar } from '../minion/pillar.ts'
-import type { MasterLink } from '../minion/status.ts'
+import type { MasterLink } from '../minion/masters.ts'
 import type { PillarKeeper } from '../pillar/keeper.ts'
 import type { AgentAccess } from './agent-access.ts'
 
@@ -54,7 +55,7 @@ export async function reachMaster(wanted: Wanted, parts: { loaded: LoadedConfig;
   const trouble = isConnected ? ((await pillar.refresh()) ? undefined : 'the master did not give it') : whyNot(links)
   return {
     pillar,
-    linkFor: (fingerprint) => linkWithKey(links, fingerprint),
+    linkFor: (master) => linkTo(links, master),
     links,
     trouble,
     async close() {

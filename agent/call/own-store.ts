@@ -5,8 +5,7 @@ import { createDelivery, type Delivery } from '../delivery/delivery.ts'
 import type { ReturnerRequest, Routing } from '../delivery/port.ts'
 import type { Logger } from '../log.ts'
 import { deliverySettings, hostSettings } from '../minion/settings.ts'
-import { linkWithKey } from '../minion/links.ts'
-import type { MasterLink } from '../minion/status.ts'
+import { addressOf, linkTo, type MasterLink } from '../minion/masters.ts'
 import { outboxSettingsOf } from '../outbox-settings.ts'
 import { openOutbox } from '../outbox/outbox.ts'
 import type { Outbox } from '../outbox/port.ts'
@@ -51,7 +50,8 @@ export async function openOwnStore({ loaded, log, clock, links, environment }: S
   const delivery = createDelivery(deliverySettings(config), {
     outbox,
     catalogue: host.catalogue,
-    linkFor: (fingerprint) => linkWithKey(links, fingerprint),
+    linkFor: (master, address) => linkTo(links, master, address),
+    addressOf: (master) => addressOf(links, master),
     clock,
     logger: log,
     // Said once, when the attempt is over.

@@ -9,7 +9,7 @@ import type { DestinationRef, Outbox } from '../outbox/port.ts'
 import { createAlarms } from './alarms.ts'
 import type { Alarm } from './alarms.ts'
 import type { SendLimits } from './bounded-send.ts'
-import { masterDestinationName, masterFingerprint } from './destination-name.ts'
+import { masterDestinationName, masterOf } from './destination-name.ts'
 import { DEFAULT_DRAIN } from './drain-rate.ts'
 import type { DrainSettings } from './drain-rate.ts'
 import { createIntake } from './intake.ts'
@@ -51,8 +51,13 @@ export interface DeliverySettings {
 export interface DeliveryDeps {
   outbox: Outbox
   catalogue: ReturnerCatalogue
-  /** The connection to the master with this pinned key; undefined when no configured master has it. */
-  linkFor: (fingerprint: string) => Link | undefined
+  /**
+   * The connection to a master (master-id.ts); undefined when none is configured that it could mean. `address`: how it was configured when
+   * the newest return was queued for it.
+   */
+  linkFor: (master: string, address?: string) => Link | undefined
+  /** How a master is configured. */
+  addressOf?: (master: string) => string | undefined
   clock: Clock
   logger: Logger
   /** Called on every change that an operator should know of; to be told to the log and the master. */
@@ -75,8 +80,8 @@ export interface Delivery {
   status(): DeliveryStatus
   /** A master published a jid again: its queued return is due now. */
   wake(jid: string, master: string): Promise<void>
-  /** A master's link is connected: what is queued for it is tried now. */
-  masterConnected(fingerprint: string): void
+  /** A master's link is connected: what is queued for it, under whatever name, is tried now. */
+  masterConnected(master: string): void
   /** Tries a destination now, by name. */
   retryNow(destination: string): void
   /** Opens all destinations anew, with today's options; also those that were paused. */
@@ -97,14 +102,18 @@ export function createDelivery(settings: DeliverySettings, deps: DeliveryDeps): 
   const answers = createVolatileAnswers({ ...DEFAULT_ANSWERS, ...settings.answers }, { linkFor, clock, logger })
   const volatile = createVolatileReturns(
     { retry, send: masterSend, maxBytes: settings.maxVolatileBytes ?? 8 * 2 ** 20, maxInFlight: 8 },
-    { outbox, linkFor, fingerprintOf: masterFingerprint, clock, logger, alarms },
+    { outbox, linkFor, clock, logger, alarms },
   )
+
+  function linkOf(ref: DestinationRef): Link | undefined {
+    const { master, address } = masterOf(ref)
+    return linkFor(master, address)
+  }
 
   function open(ref: DestinationRef): Destination {
     if (ref.kind === 'returner') return catalogue.open(ref)
-    const fingerprint = masterFingerprint(ref)
-    if (linkFor(fingerprint) === undefined) throw new Error('no configured master has this key')
-    return createMasterDestination({ name: ref.name, limits: masterSend }, () => linkFor(fingerprint))
+    if (linkOf(ref) === undefined) throw new Error('no configured master has this key')
+    return createMasterDestination({ name: ref.name, limits: masterSend }, () => linkOf(ref))
   }
 
   const lanes = createLanes(settings.maxDestinations ?? 64, {
@@ -126,7 +135,7 @@ export function createDelivery(settings: DeliverySettings, deps: DeliveryDeps): 
 
   const intake = createIntake(
     { masterless: settings.masterless, alwaysOn: settings.alwaysOn, resolveMs: settings.resolveMs ?? 10_000 },
-    { outbox, catalogue, clock, logger, volatile, admit: lanes.admit },
+    { outbox, catalogue, clock, logger, volatile, admit: lanes.admit, addressOf: deps.addressOf ?? (() => undefined) },
   )
 
   return {
@@ -158,10 +167,11 @@ export function createDelivery(settings: DeliverySettings, deps: DeliveryDeps): 
         logger.warn({ err: error, jid }, 'a queued return could not be woken')
       }
     },
-    masterConnected(fingerprint) {
-      answers.wake(fingerprint)
-      volatile.wake(fingerprint)
-      lanes.nudge(masterDestinationName(fingerprint))
+    masterConnected(master) {
+      const link = linkFor(master)
+      answers.wake(master)
+      volatile.wake(master)
+      lanes.nudgeWhere((ref) => ref.kind === 'master' && linkOf(ref) === link)
     },
     retryNow: lanes.nudge,
     refresh: lanes.reopenAll,

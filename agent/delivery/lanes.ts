@@ -33,6 +33,8 @@ export interface Lanes {
   queued: (names: string[]) => void
   /** Tries a destination now. */
   nudge: (name: string) => void
+  /** Tries now what has a lane, or waits for one, and is meant. */
+  nudgeWhere: (isMeant: (ref: DestinationRef) => boolean) => void
   /** Opens every destination anew, with today's options. */
   reopenAll: () => void
   report(): LaneReport[]
@@ -145,6 +147,10 @@ export function createLanes(limit: number, deps: LanesDeps): Lanes {
       const lane = lanes.get(name)
       if (lane === undefined) return queued([name])
       lane.nudge()
+    },
+    nudgeWhere(isMeant) {
+      for (const lane of lanes.values()) if (isMeant(lane.ref)) lane.nudge()
+      for (const ref of waiting.values()) if (isMeant(ref)) place(ref)
     },
     reopenAll() {
       for (const lane of lanes.values()) lane.reopen()

@@ -49,7 +49,7 @@ export interface Routing {
 
 /** The one way in for finished jobs, whatever started them. */
 export interface ReturnIntake {
-  /** `master`: fingerprint of the master that asked, absent for what runs without one. */
+  /** `master`: the master that asked (master-id.ts), absent for what runs without one. */
   route(request: ReturnerRequest, master: string | undefined): Promise<Routing>
   /** Resolves when the return is accepted (durable), or is on its volatile way because the store cannot write. */
   accept(ret: JobReturn, routing: Routing, job?: { master: string; jid: string }): Promise<void>

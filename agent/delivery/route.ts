@@ -18,6 +18,8 @@ export interface RouteDeps {
   clock: Clock
   /** Takes one of the places there are for destinations; false when there is none left. */
   admit: (ref: DestinationRef) => boolean
+  /** How a master is configured, for its destination. */
+  addressOf: (master: string) => string | undefined
 }
 
 /** Most returners that one job may name. */
@@ -51,7 +53,7 @@ export async function route(
   const resolved = await Promise.all(wanted.map(({ name, options: given }) => resolve(name, given, settings, deps)))
   const destinations = new Map<string, DestinationRef>()
   if (master !== undefined && !settings.masterless) {
-    const ref = masterDestination(master)
+    const ref = masterDestination(master, deps.addressOf(master))
     deps.admit(ref)
     destinations.set(ref.name, ref)
   }

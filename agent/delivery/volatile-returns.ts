@@ -13,13 +13,13 @@
 import type { Clock } from '../clock.ts'
 import type { Link } from '../link/port.ts'
 import type { Logger } from '../log.ts'
-import type { DestinationRef, NewReturn, Outbox } from '../outbox/port.ts'
+import type { NewReturn, Outbox } from '../outbox/port.ts'
 import { decode, encode } from '../wire/msgpack.ts'
 import { isObject } from '../wire/value.ts'
 import type { Alarms } from './alarms.ts'
 import { sendDeadline } from './bounded-send.ts'
 import type { SendLimits } from './bounded-send.ts'
-import { masterDestinationName } from './destination-name.ts'
+import { masterDestinationName, masterOf } from './destination-name.ts'
 import { sendDirectly } from './direct-send.ts'
 import { summarise } from './master-load.ts'
 import { retryDelay } from './retry-policy.ts'
@@ -37,8 +37,6 @@ export interface VolatileSettings {
 export interface VolatileDeps {
   outbox: Outbox
   linkFor: (master: string) => Link | undefined
-  /** The fingerprint in a master destination. */
-  fingerprintOf: (ref: DestinationRef) => string
   clock: Clock
   logger: Logger
   alarms: Alarms
@@ -96,11 +94,11 @@ export function createVolatileReturns(settings: VolatileSettings, deps: Volatile
   let storeFailures = 0
   let cancelStoreTimer: (() => void) | undefined
 
-  function masterOf(fingerprint: string): Master {
-    const existing = masters.get(fingerprint)
+  function shareOf(name: string): Master {
+    const existing = masters.get(name)
     if (existing !== undefined) return existing
     const master: Master = { unsent: new Set(), inFlight: 0, failures: 0, notBefore: 0, cancelTimer: () => {} }
-    masters.set(fingerprint, master)
+    masters.set(name, master)
     return master
   }
 
@@ -137,28 +135,28 @@ export function createVolatileReturns(settings: VolatileSettings, deps: Volatile
     alarms.occur('*', 'dropped', `${reason}; the last was ${entry.ret.jid}`)
   }
 
-  function pump(fingerprint: string): void {
-    const master = masterOf(fingerprint)
+  function pump(name: string): void {
+    const master = shareOf(name)
     master.cancelTimer()
     const waitMs = master.notBefore - clock.monotonic()
     if (waitMs > 0) {
-      if (master.unsent.size > 0) master.cancelTimer = clock.timer(waitMs, () => pump(fingerprint))
+      if (master.unsent.size > 0) master.cancelTimer = clock.timer(waitMs, () => pump(name))
       return
     }
     // A master that just failed is tried with one.
     const room = master.failures > 0 ? 1 : settings.maxInFlight
     for (const entry of master.unsent) {
       if (master.inFlight >= room || stopping.signal.aborted) return
-      if (entry.state === 'waiting') void send(entry, fingerprint, master)
+      if (entry.state === 'waiting') void send(entry, name, master)
     }
   }
 
-  async function send(entry: Held, fingerprint: string, master: Master): Promise<void> {
+  async function send(entry: Held, name: string, master: Master): Promise<void> {
     entry.state = 'sending'
     master.inFlight += 1
     const { body } = entry.ret
     const timeoutMs = sendDeadline(settings.send, body.length)
-    const end = await sendDirectly(deps.linkFor(fingerprint), {
+    const end = await sendDirectly(deps.linkFor(name), {
       body,
       socket: 'returns',
       timeoutMs,
@@ -167,18 +165,18 @@ export function createVolatileReturns(settings: VolatileSettings, deps: Volatile
     })
     master.inFlight -= 1
     entry.state = 'waiting'
-    if (end === null) acknowledged(entry, fingerprint, master)
+    if (end === null) acknowledged(entry, name, master)
     else failed(entry, master, end)
     if (stopping.signal.aborted) return
-    pump(fingerprint)
+    pump(name)
     if (storeFailures === 0) void storeAll()
   }
 
-  function acknowledged(entry: Held, fingerprint: string, master: Master): void {
-    master.failures = 0
-    master.unsent.delete(entry)
+  function acknowledged(entry: Held, master: string, share: Master): void {
+    share.failures = 0
+    share.unsent.delete(entry)
     counts.acknowledged += 1
-    const name = masterDestinationName(fingerprint)
+    const name = masterDestinationName(master)
     entry.ret = { ...entry.ret, destinations: entry.ret.destinations.filter((ref) => ref.name !== name) }
   }
 
@@ -243,20 +241,22 @@ export function createVolatileReturns(settings: VolatileSettings, deps: Volatile
       if (!held.has(entry)) return
       for (const ref of ret.destinations) {
         if (ref.kind !== 'master') continue
-        const fingerprint = deps.fingerprintOf(ref)
-        masterOf(fingerprint).unsent.add(entry)
-        pump(fingerprint)
+        const { master } = masterOf(ref)
+        shareOf(master).unsent.add(entry)
+        pump(master)
       }
       if (storeFailures === 0) {
         storeFailures = 1
         storeLater()
       }
     },
-    wake(fingerprint) {
-      const master = masters.get(fingerprint)
-      if (master === undefined) return
-      master.notBefore = 0
-      pump(fingerprint)
+    wake(connected) {
+      const link = deps.linkFor(connected)
+      for (const [name, master] of masters) {
+        if (deps.linkFor(name) !== link) continue
+        master.notBefore = 0
+        pump(name)
+      }
     },
     storeAvailable() {
       storeFailures = 0

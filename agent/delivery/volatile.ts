@@ -142,9 +142,10 @@ export function createVolatileAnswers(settings: AnswerSettings, deps: AnswerDeps
         logger.warn({ err: error, jid: ret.jid }, 'an answer about a job cannot be sent')
       }
     },
-    wake(master) {
+    wake(connected) {
+      const link = deps.linkFor(connected)
       for (const answer of held) {
-        if (answer.master === master) void attempt(answer)
+        if (deps.linkFor(answer.master) === link) void attempt(answer)
       }
     },
     report: () => ({ held: held.size, sent, dropped }),

@@ -3,8 +3,8 @@ import { errorText } from '../modules/error-text.ts'
 import { StoreUnavailableError } from '../outbox/port.ts'
 import type { JobKey } from '../outbox/port.ts'
 import { encode } from '../wire/msgpack.ts'
+import { keyFor, withAsker } from './asker.ts'
 import type { Execute, PreparedJob } from './execute.ts'
-import { returnsTo } from './local-job.ts'
 import { routeAllowed } from './policy.ts'
 import { functionLabel } from './publication.ts'
 import type { Publication } from './publication.ts'
@@ -14,12 +14,15 @@ import type { Job } from './table.ts'
 /** A job that may take its place, `refused` when jobs are not to run while the store is down; or `seen`: it came before. */
 export type Admission = { job: Job; refused: boolean } | 'seen'
 
-/** Records that a job came, before anything else is done about it; then resolves its returners and its functions. */
+/**
+ * Records that a job came, before anything else is done about it; then resolves its returners and its functions. `master`: who asked, and
+ * gets the return; undefined for nobody.
+ */
 export function createAdmission(
   settings: JobsSettings,
   deps: JobsDeps,
   tools: { execute: Execute; agentPid: number },
-): (publication: Publication, key: JobKey, over?: Job['over']) => Promise<Admission> {
+): (publication: Publication, master: string | undefined, over?: Job['over']) => Promise<Admission> {
   const { log, ledger, intake } = deps
   const { execute, agentPid } = tools
 
@@ -53,16 +56,17 @@ export function createAdmission(
     }
   }
 
-  return async (publication, key, over) => {
-    const load = encode(publication.load)
+  return async (publication, master, over) => {
+    const key = keyFor(master, publication.jid)
+    const load = encode(withAsker(publication.load, master))
     const received = await receive(publication, key, load)
     if (received === 'seen') return 'seen'
     const job: Job = {
       key,
       publication,
       bytes: load.length,
-      routing: await routeSafely(publication, returnsTo(key)),
-      prepared: await prepare(publication, returnsTo(key)),
+      routing: await routeSafely(publication, master),
+      prepared: await prepare(publication, master),
       controller: new AbortController(),
       stored: received === 'new',
       state: 'waiting',

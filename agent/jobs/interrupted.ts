@@ -3,7 +3,8 @@ import { errorText } from '../modules/error-text.ts'
 import { decode } from '../wire/msgpack.ts'
 import type { ProcessMark, UnfinishedJob } from '../outbox/port.ts'
 import type { ValueObject } from '../wire/value.ts'
-import { isFromMaster, returnsTo } from './local-job.ts'
+import { askerOf } from './asker.ts'
+import { isFromMaster } from './local-job.ts'
 import type { ProcessRunner } from './process-runner.ts'
 import { routeAllowed } from './policy.ts'
 import { endProcesses, groupMembers } from './processes.ts'
@@ -98,8 +99,9 @@ export async function reportInterrupted(settings: JobsSettings, deps: JobsDeps):
     log.warn({ jid: job.jid, state: job.state }, 'a job of the last life was interrupted')
     try {
       // Only the host itself starts jobs whose return goes to no master.
-      const isOwn = returnsTo(job) === undefined && !isFromMaster(publication.load)
-      const routing = await routeAllowed(isOwn ? { ...publication, local: true } : publication, returnsTo(job), { intake, masterReturners: settings.masterReturners })
+      const master = askerOf(job, publication.load)
+      const isOwn = master === undefined && !isFromMaster(publication.load)
+      const routing = await routeAllowed(isOwn ? { ...publication, local: true } : publication, master, { intake, masterReturners: settings.masterReturners })
       const ret = jobReturn(publication, settings.minionId, failed(text), routing.errors)
       await intake.accept(ret, routing, { master: job.master, jid: job.jid })
     } catch (error) {

@@ -9,10 +9,11 @@ import { createJidSource } from '../wire/jid.ts'
 import type { JobReturn } from '../wire/job-return.ts'
 import type { Value } from '../wire/value.ts'
 import { createAdmission } from './admission.ts'
+import { keyFor } from './asker.ts'
 import { createControl } from './control.ts'
 import { createExecute } from './execute.ts'
 import { reportInterrupted } from './interrupted.ts'
-import { localLoad, NO_MASTER } from './local-job.ts'
+import { localLoad } from './local-job.ts'
 import type { LocalJob, StartedJob } from './local-job.ts'
 import { createPerformer } from './perform.ts'
 import { createRefusal, QUESTIONS } from './policy.ts'
@@ -24,10 +25,11 @@ import { runToEnd } from './run-job.ts'
 import type { JobsDeps, JobsSettings } from './settings.ts'
 import { createJobTable } from './table.ts'
 import type { Job } from './table.ts'
+import { createTwins } from './twins.ts'
 import { createWaitingJobs } from './waiting.ts'
 
 export interface Jobs {
-  /** Takes a decrypted publication of a master (by its key's fingerprint). Resolves when the job has its place or its answer; never rejects. */
+  /** Takes a decrypted publication of a master (master-id.ts). Resolves when the job has its place or its answer; never rejects. */
   handle(load: unknown, master: string): Promise<void>
   /**
    * Runs a job that no master asked for beside the limit, and gives its return without storing it.
@@ -38,7 +40,7 @@ export interface Jobs {
   /**
    * Takes a job that no master asked for (a schedule's) the way of a publication: it gets a jid, a received and a started row,
    * waits for its place, and its one return goes into the outbox, also after a crash; with the destinations of `ret` and those
-   * that are always on. `master`: the fingerprint of the master that gets the return too; undefined for none. Resolves when the
+   * that are always on. `master`: the master that gets the return too; undefined for none. Resolves when the
    * received row is durable and the job has its place.
    *
    * @throws Error when it is no job, or the agent stops.
@@ -98,6 +100,7 @@ export function createJobs(settings: JobsSettings, deps: JobsDeps, agentPid: num
   })
 
   const admission = createAdmission(settings, deps, { execute, agentPid })
+  const twins = createTwins()
 
   function track(work: Promise<unknown>): void {
     const tracked = work.catch((error: unknown) => log.error({ error: errorText(error) }, 'a job could not be handled'))
@@ -106,12 +109,15 @@ export function createJobs(settings: JobsSettings, deps: JobsDeps, agentPid: num
   }
 
   async function admit(publication: Publication, master: string): Promise<void> {
-    const key = { master, jid: publication.jid }
-    const name = `${master} ${publication.jid}`
+    const key = keyFor(master, publication.jid)
+    const name = `${key.master} ${publication.jid}`
     if (table.has(key) || admitting.has(name)) return deps.wake(publication.jid, master)
+    if (settings.severalMasters && twins.isTwin(publication, master)) {
+      return log.info({ jid: publication.jid, master }, 'a job that another master has published already runs once: its return goes to that one')
+    }
     admitting.add(name)
     try {
-      const admitted = await admission(publication, key)
+      const admitted = await admission(publication, master)
       if (admitted === 'seen') return deps.wake(publication.jid, master)
       table.enter(admitted.job)
       place(admitted.job, admitted.refused)
@@ -120,13 +126,13 @@ export function createJobs(settings: JobsSettings, deps: JobsDeps, agentPid: num
     }
   }
 
-  async function admitLocal(local: LocalJob, master: string): Promise<StartedJob> {
+  async function admitLocal(local: LocalJob, master: string | undefined): Promise<StartedJob> {
     for (;;) {
       const jid = nextJid()
       const publication = parsePublication(localLoad(local, jid, settings.minionId))
       if ('reason' in publication) throw new Error(`not a job: ${publication.reason}`)
       const { promise: over, resolve } = Promise.withResolvers<JobReturn | undefined>()
-      const admitted = await admission(local.fromMaster === true ? publication : { ...publication, local: true }, { master, jid }, resolve)
+      const admitted = await admission(local.fromMaster === true ? publication : { ...publication, local: true }, master, resolve)
       // The clock went back to where it had been: this jid is taken.
       if (admitted === 'seen') continue
       table.enter(admitted.job)
@@ -214,7 +220,7 @@ export function createJobs(settings: JobsSettings, deps: JobsDeps, agentPid: num
     },
     async startLocal(job, master) {
       if (stopping !== undefined) throw new Error('the agent stops and takes no more jobs')
-      const started = admitLocal(job, master ?? NO_MASTER)
+      const started = admitLocal(job, master)
       track(started)
       return started
     },

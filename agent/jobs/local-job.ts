@@ -1,4 +1,3 @@
-import type { JobKey } from '../outbox/port.ts'
 import type { JobReturn } from '../wire/job-return.ts'
 import { get, type Value, type ValueObject } from '../wire/value.ts'
 
@@ -22,11 +21,6 @@ export interface StartedJob {
 
 /** In place of a master's fingerprint in the key of a job whose return goes to no master. */
 export const NO_MASTER = 'local'
-
-/** The master that gets the return of a job with this key: who asked for it, or whom a local job was given. */
-export function returnsTo(key: Pick<JobKey, 'master'>): string | undefined {
-  return key.master === NO_MASTER ? undefined : key.master
-}
 
 /** In the load of a local job that a master chose: known again after a crash, when nothing else is. */
 const FROM_MASTER = 'from_master'

@@ -24,6 +24,8 @@ export interface JobsSettings {
   /** An event loop that stands still for longer is logged with the jid. */
   blockedLoopMs: number
   multifuncOrdered: boolean
+  /** More than one master may publish at a time. */
+  severalMasters: boolean
   /** Globs of the functions that a master may run; undefined for all. */
   masterFunctions?: readonly string[] | undefined
   /** Globs of the returners that a master may name, `name` or `name@ret_config`; undefined for all. */

@@ -12,7 +12,7 @@ import { createLink } from '../link/link.ts'
 import type { Link } from '../link/port.ts'
 import type { Logger } from '../log.ts'
 import { linkSettings, transportSettings } from './settings.ts'
-import type { MasterLink } from './status.ts'
+import { nameOfMaster, type MasterLink } from './masters.ts'
 import type { PillarKeeper } from '../pillar/keeper.ts'
 import { createWsTransport } from '../transport/ws.ts'
 import type { ValueObject } from '../wire/value.ts'
@@ -36,16 +36,8 @@ export async function createLinks(loaded: LoadedConfig, log: Logger, clock: Cloc
   })
 }
 
-/**
- * The link to the master with this key: a connected one first, since several may have the same key. Of undefined the first link, also
- * a connected one first.
- */
-export function linkWithKey(links: readonly MasterLink[], fingerprint: string | undefined): Link | undefined {
-  const same = fingerprint === undefined ? links : links.filter(({ link }) => link.fingerprint === fingerprint)
-  return (same.find(({ link }) => link.state === 'connected') ?? same[0])?.link
-}
-
 interface LinkJoint {
+  links: readonly MasterLink[]
   config: LoadedConfig['config']
   log: Logger
   clock: Clock
@@ -56,13 +48,17 @@ interface LinkJoint {
 }
 
 /** What a link's events mean to the rest. */
-export function joinLink(link: Link, { config, log, clock, grains, jobs, delivery, pillar }: LinkJoint): void {
+export function joinLink(joined: MasterLink, { links, config, log, clock, grains, jobs, delivery, pillar }: LinkJoint): void {
+  const { link } = joined
+  const name = (): string | undefined => nameOfMaster(joined, links, config.master_type === 'str')
   link.onPublication((load) => {
     // Only a link that pinned a key can verify a publication.
-    if (link.fingerprint !== undefined) void jobs.handle(load, link.fingerprint)
+    const master = name()
+    if (master !== undefined) void jobs.handle(load, master)
   })
   link.onState((state) => {
-    if (state === 'connected' && link.fingerprint !== undefined) delivery.masterConnected(link.fingerprint)
+    const master = name()
+    if (state === 'connected' && master !== undefined) delivery.masterConnected(master)
   })
   const named = config.start_event_grains
   announceOnConnect(

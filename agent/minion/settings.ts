@@ -108,6 +108,7 @@ export function jobsSettings(loaded: LoadedConfig, environment: Readonly<Record<
     maxWaitingBytes: config.jobs.queue_size,
     shutdownGraceMs: config.jobs.shutdown_grace,
     multifuncOrdered: config.multifunc_ordered,
+    severalMasters: config.master.length > 1,
     masterFunctions: config.master_functions,
     masterReturners: config.master_returners,
     onStoreFailure: config.on_store_failure,

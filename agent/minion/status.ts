@@ -6,14 +6,8 @@ import type { AgentStatus } from '../control/status.ts'
 import type { Delivery } from '../delivery/delivery.ts'
 import { packageRoot } from '../entry-points.ts'
 import type { Jobs } from '../jobs/jobs.ts'
-import type { Link } from '../link/port.ts'
+import type { MasterLink } from './masters.ts'
 import type { Outbox } from '../outbox/port.ts'
-
-/** A configured master and the link to it. */
-export interface MasterLink {
-  master: string
-  link: Link
-}
 
 interface StatusParts {
   config: LoadedConfig['config']

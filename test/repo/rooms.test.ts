@@ -5,8 +5,8 @@ const files = readFiles(ROOMS, /\.m?ts$/)
 const imports = importsOf(files)
 const ours = imports.filter((found) => found.own)
 
-/** What every room of the agent may know: where it runs, the time, the log, and which of a site's files may be loaded. */
-const COMMON = ['agent/clock.ts', 'agent/log.ts', 'agent/entry-points.ts', 'agent/site-file.ts']
+/** What every room of the agent may know: where it runs, the time, the log, how masters are named, and which of a site's files may be loaded. */
+const COMMON = ['agent/clock.ts', 'agent/log.ts', 'agent/master-id.ts', 'agent/entry-points.ts', 'agent/site-file.ts']
 
 /** Room → what it may import besides itself (docs/architecture.md, "Who may know whom"). The first row that fits a file counts. */
 const MAY_KNOW: readonly [room: string, allowed: readonly string[]][] = [

@@ -20,7 +20,7 @@ const catalogue: ReturnerCatalogue = {
 }
 
 function deps(options: Partial<RouteDeps> = {}): RouteDeps & { clock: ReturnType<typeof createFakeClock> } {
-  return { catalogue, admit: () => true, clock: createFakeClock(), ...options } as RouteDeps & { clock: ReturnType<typeof createFakeClock> }
+  return { catalogue, admit: () => true, addressOf: () => undefined, clock: createFakeClock(), ...options } as RouteDeps & { clock: ReturnType<typeof createFakeClock> }
 }
 
 describe('the route of a return', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createAlarms } from '../../../agent/delivery/alarms.ts'
 import type { Alarm } from '../../../agent/delivery/alarms.ts'
-import { masterDestination, masterFingerprint } from '../../../agent/delivery/destination-name.ts'
+import { masterDestination } from '../../../agent/delivery/destination-name.ts'
 import { createVolatileReturns } from '../../../agent/delivery/volatile-returns.ts'
 import type { VolatileReturns } from '../../../agent/delivery/volatile-returns.ts'
 import { silentLogger } from '../../../agent/log.ts'
@@ -41,7 +41,7 @@ function make(options: Partial<FakeLink> = {}, maxBytes = 8 * 2 ** 20): Rig {
       maxInFlight: 8,
     },
     {
-      outbox, clock, logger: silentLogger, fingerprintOf: masterFingerprint,
+      outbox, clock, logger: silentLogger,
       linkFor: (fingerprint) => (fingerprint === 'aa:bb' ? link : undefined),
       alarms: createAlarms(clock, (alarm) => alarms.push(alarm)),
     },

@@ -242,6 +242,7 @@ function settingsFor(directory: string, options: HarnessOptions): JobsSettings {
     ...JOB_DEFAULTS,
     killGraceMs: 300,
     multifuncOrdered: false,
+    severalMasters: true,
     onStoreFailure: 'run',
     survivors: 'end',
     options: {},

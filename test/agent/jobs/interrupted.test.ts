@@ -64,6 +64,24 @@ describe('a job that the last life did not finish', () => {
     expect(made.events).toEqual([`accepted ${job.jid}`])
   })
 
+  test('returns to the one of several masters with one key that asked', async () => {
+    const asked: (string | undefined)[] = []
+    const made = harness({
+      route(_request, to) {
+        asked.push(to)
+        return { destinations: [], errors: {} }
+      },
+    })
+    const jid = newJid()
+    const load = { jid, fun: 'cmd.run', arg: ['sleep 600'], tgt: '*', tgt_type: 'glob', ret: '', user: 'root', asked_by: 'aa:bb@salt-b' }
+    made.ledger.left.push(unfinished('running', { jid, load: encode(load) }))
+
+    await made.jobs.reportInterrupted()
+
+    expect(asked).toEqual(['aa:bb@salt-b'])
+    expect(made.accepted[0]?.job).toEqual({ master: 'aa:bb', jid })
+  })
+
   test('ends the processes that survived and names them', async () => {
     const made = harness()
     const job = unfinished('running')
