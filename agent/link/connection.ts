@@ -1,5 +1,6 @@
 import { createChannel } from './channel.ts'
 import { LinkError, messageOf } from './error.ts'
+import { systemFresh } from './fresh.ts'
 import { beginHandshake } from './handshake.ts'
 import { createPublicationReader } from './publications.ts'
 import { createSealedRequests } from './sealed-requests.ts'
@@ -7,6 +8,7 @@ import { nextSession } from './session.ts'
 import { sleep } from './sleep.ts'
 import { backoff } from './timing.ts'
 import type { Channel } from './channel.ts'
+import type { Fresh } from './fresh.ts'
 import type { AuthOutcome, Credentials, HandshakeKeys, HandshakeSettings } from './handshake.ts'
 import type { AskOptions } from './sealed-requests.ts'
 import type { Session } from './session.ts'
@@ -26,6 +28,7 @@ export interface ConnectionSettings {
   /** Instead of the port that the master names. */
   publishPort?: number
   clock: Clock
+  fresh?: Fresh
   log: Logger
   warn: ThrottledWarn
   /** The last session of the connection before: its replay guard goes on. */
@@ -63,7 +66,7 @@ const PROBE: ValueObject = { cmd: '_master_opts', env_only: true }
 
 /** Makes a connection; nothing happens before `run`. */
 export function createConnection(settings: ConnectionSettings): Connection {
-  const { clock, timing, transport } = settings
+  const { clock, timing, transport, fresh = systemFresh } = settings
   const ending = new AbortController()
   const ended = Promise.withResolvers<End>()
   let session = settings.before
@@ -97,6 +100,7 @@ export function createConnection(settings: ConnectionSettings): Connection {
     algorithms: settings.handshake.algorithms,
     minionKey: settings.keys.minion.privateKey,
     clock,
+    fresh,
     session: currentSession,
     renew,
     onAnswer() {
@@ -125,7 +129,7 @@ export function createConnection(settings: ConnectionSettings): Connection {
   }
 
   async function authenticate(): Promise<AuthOutcome> {
-    const handshake = beginHandshake(settings.handshake, settings.keys)
+    const handshake = beginHandshake(settings.handshake, settings.keys, fresh)
     const timeoutMs = Math.min(LONGEST_AUTH_TIMEOUT_MS, timing.authTimeoutMs * (1 + settings.failures))
     const outcome = handshake.finish(await general.request({ make: () => handshake.request, timeoutMs }))
     if (outcome.kind !== 'accepted') return outcome

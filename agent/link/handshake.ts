@@ -5,14 +5,15 @@
  * holds: the key is the pinned one (or may replace it), its owner signed this very answer, the nonce is ours, the shared key is
  * signed, the token came back, and the fingerprint is the configured one. On the wire there is no difference.
  */
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { decodeAuthReply, encodeAuthRequest, keyDigest } from '../wire/auth.ts'
 import { EnvelopeError } from '../wire/envelope.ts'
-import { generateKeyText } from '../wire/crypticle.ts'
 import { pemFingerprint } from '../wire/pem.ts'
 import { decryptWith, encryptFor, isSignedBy, isX931SignedBy, readPublicKey } from '../wire/rsa.ts'
 import { messageOf } from './error.ts'
+import { systemFresh } from './fresh.ts'
 import type { KeyObject } from 'node:crypto'
+import type { Fresh } from './fresh.ts'
 import type { MinionKey } from '../keys/minion-key.ts'
 import type { PinnedMasterKey } from '../keys/master-key.ts'
 import type { AuthKeys, AuthReply, AuthRet } from '../wire/auth.ts'
@@ -77,10 +78,10 @@ export interface Handshake {
 class Refusal extends Error {}
 
 /** Begins an exchange with a fresh nonce and token. @throws the file system's error when the pinned key cannot be read. */
-export function beginHandshake(settings: HandshakeSettings, keys: HandshakeKeys): Handshake {
-  const nonce = randomUUID().replaceAll('-', '')
+export function beginHandshake(settings: HandshakeSettings, keys: HandshakeKeys, fresh: Fresh = systemFresh): Handshake {
+  const nonce = fresh.nonce()
   const pinnedPem = keys.pinned.read()
-  const secret = generateKeyText()
+  const secret = fresh.secret()
   const token = pinnedPem === undefined ? undefined : sealToken(pinnedPem, secret, settings.algorithms)
   const request = encodeAuthRequest({
     id: settings.id,

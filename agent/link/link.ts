@@ -21,6 +21,7 @@ import { createThrottledWarn } from './throttled-log.ts'
 import { acceptanceWait, backoff } from './timing.ts'
 import { pemFingerprint } from '../wire/pem.ts'
 import type { Connection, End } from './connection.ts'
+import type { Fresh } from './fresh.ts'
 import type { Credentials, HandshakeKeys, HandshakeSettings } from './handshake.ts'
 import type { Link, LinkState } from './port.ts'
 import type { Session } from './session.ts'
@@ -43,6 +44,8 @@ export interface LinkParts {
   transport: Transport
   keys: HandshakeKeys
   clock: Clock
+  /** Left out: the system's random numbers. */
+  fresh?: Fresh
   log: Logger
 }
 

@@ -1,10 +1,10 @@
-import { randomUUID } from 'node:crypto'
 import { CrypticleError } from '../wire/crypticle.ts'
 import { decodeReply, encodeSealed, EnvelopeError } from '../wire/envelope.ts'
 import { openPrivateReply, PrivateReplyError } from '../wire/private-reply.ts'
 import { x931Sign } from '../wire/rsa.ts'
 import { LinkError } from './error.ts'
 import type { Channel } from './channel.ts'
+import type { Fresh } from './fresh.ts'
 import type { Session } from './session.ts'
 import type { Clock } from '../clock.ts'
 import type { Reply } from '../wire/envelope.ts'
@@ -17,6 +17,7 @@ export interface SealedRequestSettings {
   algorithms: Algorithms
   minionKey: KeyObject
   clock: Clock
+  fresh: Fresh
   session: () => Session
   /** Gets a session newer than this generation; rejects when there is none to be had. */
   renew: (generation: number) => Promise<void>
@@ -48,7 +49,7 @@ export function createSealedRequests(settings: SealedRequestSettings): SealedReq
   const tok = x931Sign(settings.minionKey, Buffer.from('salt'))
 
   async function attempt(channel: Channel, load: ValueObject, options: AskOptions): Promise<{ session: Session; value: Value } | { session: Session; stale: string }> {
-    const nonce = randomUUID().replaceAll('-', '')
+    const nonce = settings.fresh.nonce()
     let session = settings.session()
     const { member, ...rest } = options
     const bytes = await channel.request({

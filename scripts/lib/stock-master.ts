@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import { setTimeout as pause } from 'node:timers/promises'
+import { PREPARE_IMPORTS } from './interop/python-salt.ts'
 import type { ChildProcess } from 'node:child_process'
 import type { AddressInfo } from 'node:net'
 
@@ -30,6 +31,8 @@ export interface StockMasterSettings {
   /** The directory that holds the `salt` package. */
   saltTree: string
   python: string
+  /** ws unless it is given. */
+  transport?: string
   /** More lines of its configuration, YAML. */
   config?: string[]
 }
@@ -46,7 +49,7 @@ export async function createStockMaster(settings: StockMasterSettings): Promise<
   await mkdir(etc)
   await mkdir(fileRoot)
   await writeFile(join(etc, 'master'), [
-    `root_dir: ${root}`, 'user: root', 'transport: ws', 'interface: 127.0.0.1', `publish_port: ${publishPort}`, `ret_port: ${requestPort}`,
+    `root_dir: ${root}`, 'user: root', `transport: ${settings.transport ?? 'ws'}`, 'interface: 127.0.0.1', `publish_port: ${publishPort}`, `ret_port: ${requestPort}`,
     'worker_threads: 2', 'log_level_logfile: info', `file_roots: {base: [${fileRoot}]}`, 'fileserver_list_cache_time: 0', 'file_recv: True', ...settings.config ?? [],
   ].join('\n'))
   const env = { ...process.env, PYTHONPATH: [settings.saltTree, process.env['PYTHONPATH']].filter(Boolean).join(delimiter) }
@@ -54,7 +57,7 @@ export async function createStockMaster(settings: StockMasterSettings): Promise<
 
   const argumentsOf = (command: keyof typeof STARTERS, args: string[]): string[] => {
     const argv = JSON.stringify([command, '-c', etc, ...args])
-    return ['-c', `import sys; sys.argv = ${argv}; from salt.scripts import ${STARTERS[command]} as run; run()`]
+    return ['-c', `${PREPARE_IMPORTS}\nimport sys; sys.argv = ${argv}; from salt.scripts import ${STARTERS[command]} as run; run()`]
   }
 
   const stop = async (): Promise<void> => {

@@ -18,3 +18,14 @@ export function saltEnvironment({ saltTree }: SaltTree): NodeJS.ProcessEnv {
 export function spawnPython(tree: SaltTree, args: string[], options: SpawnOptions): ChildProcess {
   return spawn(tree.python, args, { ...options, env: saltEnvironment(tree) })
 }
+
+/**
+ * The code that must run before `salt` is imported. 3007 and later use `tornado.queues` without importing it, which fails in some programs on zeromq; 3006 brings a
+ * tornado of its own and must not be given another.
+ */
+export const PREPARE_IMPORTS = `
+import importlib.util, os
+for place in importlib.util.find_spec('salt').submodule_search_locations:
+    if not os.path.isdir(os.path.join(place, 'ext', 'tornado')):
+        import tornado.queues
+`

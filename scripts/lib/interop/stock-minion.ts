@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { ChildProcess } from 'node:child_process'
-import { spawnPython, type SaltTree } from './python-salt.ts'
+import { PREPARE_IMPORTS, spawnPython, type SaltTree } from './python-salt.ts'
 
 export interface StockMinion {
   readonly id: string
@@ -55,7 +55,7 @@ export async function createStockMinion(settings: StockMinionSettings): Promise<
     root,
     start() {
       const argv = JSON.stringify(['salt-minion', '-c', etc])
-      const code = `import sys, tornado.queues; sys.argv = ${argv}; from salt.scripts import salt_minion as run; run()`
+      const code = `${PREPARE_IMPORTS}\nimport sys; sys.argv = ${argv}; from salt.scripts import salt_minion as run; run()`
       child = spawnPython(settings, ['-c', code], { stdio: 'ignore', detached: true })
     },
     stop,
