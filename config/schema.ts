@@ -156,6 +156,9 @@ const workOptions = {
   schedule: z.record(z.string(), z.unknown(), { error: 'expected a map' }).default({}).describe('Jobs that the minion starts itself'),
   schedule_returner: textList().prefault([]).describe('Returners for every scheduled job, beside its own'),
   scheduler_before_connect: flag().default(false).describe('Run scheduled jobs before a master was ever known'),
+  http_connect_timeout: duration('s', SHORTEST_WAIT_MS).prefault(20).describe('How long `http.query` may take to connect'),
+  http_request_timeout: duration('s', SHORTEST_WAIT_MS).prefault(3600).describe('How long `http.query` may take in all'),
+  http_max_body: size(1).prefault('64MiB').describe('The largest answer that `http.query` takes (Salt: 100 GiB)'),
   on_store_failure: oneOf('run', 'refuse').default('run').describe('What jobs do while the store cannot be written (not in Salt)'),
 }
 

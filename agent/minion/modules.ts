@@ -84,6 +84,7 @@ export function createModules(parts: ModuleParts): MinionModules {
     runner,
     registry,
     services: (master) => ({
+      clock,
       master: masterAccess(() => parts.linkFor(master)),
       masterless: isMasterless(config),
       datastore,

@@ -13,6 +13,7 @@ export const builtinModules: BuiltinModules = {
   grains: async () => (await import('./grains.ts')).default,
   group: async () => (await import('./group.ts')).default,
   hashutil: async () => (await import('./hashutil.ts')).default,
+  http: async () => (await import('./http.ts')).default,
   locale: async () => (await import('./locale.ts')).default,
   mine: async () => (await import('./mine.ts')).default,
   mount: async () => (await import('./mount.ts')).default,

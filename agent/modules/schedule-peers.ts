@@ -1,8 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { isTruthy } from '../matchers/python-text.ts'
 import { entries, get, isMap, isObject } from '../wire/value.ts'
 import type { Value, ValueObject } from '../wire/value.ts'
 import { CommandExecutionError } from './contract.ts'
+import { pause } from './pause.ts'
 import type { ScheduleReport } from './schedule-items.ts'
 import type { BuiltinContext } from './services.ts'
 
@@ -32,7 +32,7 @@ export async function addOnPeers(context: BuiltinContext, target: string, name: 
 }
 
 async function publish(context: BuiltinContext, target: string, arg: Value[]): Promise<[Value, Value][]> {
-  const { master } = context.agent
+  const { master, clock } = context.agent
   const { signal, minionId: id } = context
   const load = { cmd: 'minion_pub', fun: 'schedule.add', arg, tgt: target, tgt_type: 'glob', ret: '', tmo: answerMs / 1000, form: 'clean', id, no_parse: [] }
   const published = await master.request(load, { signal })
@@ -44,7 +44,7 @@ async function publish(context: BuiltinContext, target: string, arg: Value[]): P
   const most = Array.isArray(expected) ? expected.length : Infinity
   let answers: Value = null
   for (let waited = 0; waited < answerMs; waited += askMs) {
-    await sleep(askMs, undefined, { signal })
+    await pause(clock, askMs, signal)
     answers = await master.request({ cmd: 'pub_ret', id, jid }, { signal })
     if (isObject(answers) && Object.keys(answers).length >= most) break
   }

@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.ts'
 import type { CommandRequest, CommandResult } from './commands.ts'
 import type { ModuleContext } from './contract.ts'
 import type { FileFailure, FunctionDescription } from './description.ts'
@@ -81,6 +82,7 @@ export interface GrainsChanges {
 export interface AgentServices {
   jobs: JobControl
   functions: FunctionCatalogue
+  clock: Clock
   master: MasterAccess
   /** True where there is no master. */
   masterless: boolean

@@ -167,6 +167,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
       masterDestination: (fingerprint) => `master:${fingerprint}`,
       services: () => ({
         master: { request: () => Promise.reject(new Error('no master is connected')) },
+        clock,
         masterless: false,
         datastore: createDatastore(join(directory, 'cache')),
         files: (signal) =>
