@@ -27,7 +27,7 @@ export interface MasterReturner {
  *
  * @throws MasterReturnerError when there is no such one, or its options are wrong; whatever its own `open` throws
  */
-export async function openMasterReturner(settings: Pick<MasterSettings, 'id' | 'raw'>, returner: MasterReturner, clock: Clock): Promise<ReturnerHandle> {
+export async function openMasterReturner(settings: Pick<MasterSettings, 'id' | 'raw' | 'cachedir'>, returner: MasterReturner, clock: Clock): Promise<ReturnerHandle> {
   const { name, option, stateDir } = returner
   const load = Object.hasOwn(builtInReturners, name) ? builtInReturners[name] : undefined
   if (!load) throw new MasterReturnerError(`${option}: there is no returner ${name}`)
@@ -39,7 +39,7 @@ export async function openMasterReturner(settings: Pick<MasterSettings, 'id' | '
     const issues = checked.issues.map((issue) => `${name}.${issue.option}: ${issue.message}`)
     throw new MasterReturnerError(`${option}: ${issues.join('; ')}`)
   }
-  return definition.open(checked.options, { minionId: settings.id, destination: option, stateDir, now: () => clock.now() })
+  return definition.open(checked.options, { minionId: settings.id, destination: option, stateDir, cacheDir: settings.cachedir, now: () => clock.now() })
 }
 
 /** The options as Salt's YAML spells them: `name: {option: …}` and `name.option: …`. */

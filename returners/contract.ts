@@ -44,6 +44,8 @@ export interface ReturnerContext {
   destination: string
   /** A directory this returner may write to. */
   stateDir: string
+  /** `cachedir` of the agent (or the master): only for what Salt keeps there too. */
+  cacheDir: string
   /** Wall-clock milliseconds since the epoch. */
   now(): number
 }

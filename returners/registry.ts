@@ -10,6 +10,7 @@ export const builtInReturners: Readonly<Record<string, () => Promise<ReturnerMod
   exec: () => import('./exec/index.ts'),
   http: () => import('./http/index.ts'),
   local: () => import('./local/index.ts'),
+  local_cache: () => import('./local_cache/index.ts'),
   rawfile_json: () => import('./rawfile_json/index.ts'),
   sqlite3: () => import('./sqlite3/index.ts'),
 }

@@ -81,6 +81,7 @@ export function hostSettings(config: MinionConfig, environment: ReturnerHostSett
     ...hostDefaults,
     minionId: config.id,
     stateDir: join(dirname(config.outbox.dir), 'returners'),
+    cacheDir: config.cachedir,
     disabled: config.disable_returners,
     masterKwargs: config.master_ret_kwargs,
     environment,

@@ -25,6 +25,8 @@ export interface ReturnerHostSettings extends SourceSettings, RunnerLimits {
   minionId: string
   /** The agent's directory for returners: working directory of their processes. Made when missing, 0700. */
   stateDir: string
+  /** The agent's `cachedir`, for returners that keep what Salt keeps there. */
+  cacheDir: string
   /** Returners that no job may use. */
   disabled: readonly string[]
   /** Options of returners that a master may set in `ret_kwargs` beside the harmless ones: `returner.option`, `returner.*` or `*`. */
@@ -95,7 +97,7 @@ export function createReturnerHost(settings: ReturnerHostSettings, deps: Returne
   function createRunner(ref: DestinationRef, spec: ReturnerSpec): RenewableRunner {
     const stateDir = join(settings.stateDir, spec.returner)
     mkdirSync(stateDir, { recursive: true, mode: 0o700 })
-    const context = { minionId: settings.minionId, destination: ref.name, stateDir }
+    const context = { minionId: settings.minionId, destination: ref.name, stateDir, cacheDir: settings.cacheDir }
     const log = logger.child({ destination: ref.name })
     const inProcess = () => createProcessRunner({ limits: settings, child, context, prepare: () => prepare(spec) }, clock, log)
     return createRenewableRunner(async () => {

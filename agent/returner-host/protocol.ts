@@ -25,6 +25,7 @@ export interface OpenContext {
   minionId: string
   destination: string
   stateDir: string
+  cacheDir: string
 }
 
 export type RequestBody =

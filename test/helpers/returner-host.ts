@@ -47,6 +47,7 @@ export async function startTestHost(
       packageBase: directory,
       minionId: 'minion',
       stateDir: join(directory, 'state'),
+      cacheDir: join(directory, 'cache'),
       disabled: [],
       environment: { PATH: process.env['PATH'], AGENT_SECRET: 'not-for-returners' },
       deadlineMs: 10_000,

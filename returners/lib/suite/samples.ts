@@ -20,5 +20,5 @@ export function sampleBatch(size: number, first: number): ReturnItem[] {
 
 /** What a returner is opened with in tests. */
 export function sampleContext(fields: Partial<ReturnerContext> = {}): ReturnerContext {
-  return { minionId: 'minion', destination: 'test', stateDir: '/nonexistent', now: () => 1_700_000_000_000, ...fields }
+  return { minionId: 'minion', destination: 'test', stateDir: '/nonexistent', cacheDir: '/nonexistent', now: () => 1_700_000_000_000, ...fields }
 }

@@ -265,7 +265,7 @@ describe('calling', () => {
     await tells.send([delivery(7, new Map([[1, 'one']]))], notAborted)
 
     const told = JSON.parse(readFileSync(join(directory, 'told'), 'utf8')) as { context: object; environment: object; pid: number }
-    expect(told.context).toEqual({ minionId: 'minion', destination: 'tells', stateDir: join(directory, 'state', 'tells') })
+    expect(told.context).toEqual({ minionId: 'minion', destination: 'tells', stateDir: join(directory, 'state', 'tells'), cacheDir: join(directory, 'cache') })
     expect(Object.keys(told.environment)).toEqual(['PATH', 'BRINE_RETURNER'])
     expect(told).toMatchObject({ key: '20250101000000000007/minion/tells', ret: { jid: '20250101000000000007', return: { 1: 'one' } } })
     await until(() => existsSync(join(directory, 'told.closed')), 'the idle returner has closed')

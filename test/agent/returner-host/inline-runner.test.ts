@@ -35,7 +35,7 @@ function start() {
       }
     },
   })
-  const runner = createInlineRunner({ limits, definition, context: { minionId: 'm', destination: 'slow', stateDir: '/' }, prepare }, clock)
+  const runner = createInlineRunner({ limits, definition, context: { minionId: 'm', destination: 'slow', stateDir: '/', cacheDir: '/' }, prepare }, clock)
   return { clock, runner, calls, counts: () => ({ opened, closed }) }
 }
 
