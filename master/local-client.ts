@@ -16,6 +16,13 @@ export class MasterRefusedError extends Error {
   override name = 'MasterRefusedError'
 }
 
+/** What was asked makes no sense, with the reason as message. */
+export class MasterUsageError extends Error {
+  /** sysexits.h EX_USAGE. */
+  readonly exitCode = 64
+  override name = 'MasterUsageError'
+}
+
 /** The master belongs to another user. */
 export class MasterForbiddenError extends Error {
   /** sysexits.h EX_NOPERM. */
@@ -27,7 +34,7 @@ export class MasterForbiddenError extends Error {
  * Asks the master over its local socket and yields its answer line by line, without the closing one. Leaving the loop
  * early hangs up, and so does the signal: then the answer ends there.
  *
- * @throws MasterNotRunningError when nobody listens or it hangs up midway, MasterForbiddenError, MasterRefusedError with the master's reason
+ * @throws MasterNotRunningError when nobody listens or it hangs up midway, MasterForbiddenError, MasterUsageError or MasterRefusedError with the master's reason
  */
 export async function* askMaster(path: string, request: LocalRequest, signal?: AbortSignal): AsyncGenerator<LocalReply> {
   const socket = connect(path)
@@ -43,7 +50,7 @@ export async function* askMaster(path: string, request: LocalRequest, signal?: A
     for await (const line of createInterface({ input: socket, crlfDelay: Infinity })) {
       const reply = localReply.parse(JSON.parse(line))
       if (reply.type === 'over') return
-      if (reply.type === 'error') throw new MasterRefusedError(reply.message)
+      if (reply.type === 'error') throw reply.isUsage === true ? new MasterUsageError(reply.message) : new MasterRefusedError(reply.message)
       yield reply
     }
     if (signal?.aborted === true) return

@@ -11,7 +11,7 @@ import { describeJob } from './job-format.ts'
 import type { JobCache } from './job-cache.ts'
 import type { Jobs, NewJob } from './jobs.ts'
 import type { KeyChange } from './key-changes.ts'
-import { expandNodegroups } from './nodegroup.ts'
+import { expandNodegroups, TargetError } from './nodegroup.ts'
 import type { LocalHandler, LocalReply, LocalRequest, PublishRequest } from './local.ts'
 
 export interface LocalPorts {
@@ -37,7 +37,9 @@ type Reply = (line: LocalReply) => void
 export function makeLocalHandler(ports: LocalPorts): LocalHandler {
   return (request, reply) => {
     const leaving = new AbortController()
-    start(request, reply, leaving.signal).catch((error: unknown) => reply({ type: 'error', message: errorText(error) }))
+    start(request, reply, leaving.signal).catch((error: unknown) =>
+      reply({ type: 'error', message: errorText(error), ...(error instanceof TargetError ? { isUsage: true } : {}) }),
+    )
     return () => leaving.abort()
   }
 

@@ -47,14 +47,14 @@ export const localRequest = z.discriminatedUnion('cmd', [
 export type LocalRequest = z.infer<typeof localRequest>
 export type PublishRequest = Extract<LocalRequest, { cmd: 'publish' }>
 
-/** One line of an answer. `load`, `data`: base64 of msgpack. The last line is `over` or `error`. */
+/** One line of an answer. `load`, `data`: base64 of msgpack. The last line is `over` or `error`; `isUsage`: what was asked makes no sense. */
 export const localReply = z.discriminatedUnion('type', [
   z.object({ type: z.literal('published'), jid: z.string(), minions: z.array(z.string()) }),
   z.object({ type: z.literal('return'), id: z.string(), load: z.base64() }),
   z.object({ type: z.literal('missing'), id: z.string(), connected: z.boolean() }),
   z.object({ type: z.literal('event'), tag: z.string(), data: z.base64() }),
   z.object({ type: z.literal('result'), data: z.base64() }),
-  z.object({ type: z.literal('error'), message: z.string() }),
+  z.object({ type: z.literal('error'), message: z.string(), isUsage: z.boolean().optional() }),
   z.object({ type: z.literal('over') }),
 ])
 export type LocalReply = z.infer<typeof localReply>

@@ -41,7 +41,8 @@ export function nodegroupWords(name: string, nodegroups: ValueObject, within: st
   return ['(', ...expandGroups(hostList(words), nodegroups, [...within, name]), ')']
 }
 
-function wordsOf(target: Value): string[] | undefined {
+/** The words of a compound target, text or list; undefined for what is neither. */
+export function wordsOf(target: Value): string[] | undefined {
   if (typeof target === 'string') return target.split(/\s+/).filter((word) => word !== '')
   if (!Array.isArray(target)) return undefined
   return target.every((word) => typeof word === 'string') ? target : undefined
@@ -84,10 +85,20 @@ function evaluateWords(words: string[], evaluate: EvaluateWord): Token[] | undef
 }
 
 function evaluateWord(word: string, evaluate: EvaluateWord): boolean | undefined {
+  const { engine, pattern, delimiter } = parseWord(word)
+  return engine === undefined ? undefined : evaluate(engine, pattern, delimiter)
+}
+
+/** True for `and`, `or`, `not` and parentheses. */
+export function isOperator(word: string): boolean {
+  return operators.has(word)
+}
+
+/** A word that is no operator: `G@os:Debian`, `I|@a|b`, `web*`. No engine: a letter that Salt knows and we do not have, or a nodegroup. */
+export function parseWord(word: string): { engine: string | undefined; pattern: string; delimiter: string | undefined } {
   const match = /^(?:(?:([GPIJ])(.)?|([LNSER]))@)(.+)$/u.exec(word)
-  if (match === null) return evaluate('glob', word, undefined)
-  const engine = engines[match[1] ?? match[3] ?? '']
-  return engine === undefined ? undefined : evaluate(engine, match[4] ?? '', match[2])
+  if (match === null) return { engine: 'glob', pattern: word, delimiter: undefined }
+  return { engine: engines[match[1] ?? match[3] ?? ''], pattern: match[4] ?? '', delimiter: match[2] }
 }
 
 /** Thrown inside the parser for what Python would not parse. */

@@ -8,20 +8,40 @@ export interface Address {
   number: bigint
 }
 
+interface Network {
+  address: Address
+  /** Of the host's part. */
+  shift: bigint
+}
+
 /**
  * Salt's ipcidr target: an address or a network against the grains `ipv4` and `ipv6`. A network with host bits set is no
  * network (Python's ip_network is strict). IPv4 networks may be written with a netmask.
  */
 export function ipNetworkMatch(target: string, grains: ValueObject): boolean {
+  const network = parseNetwork(target)
+  if (typeof network === 'string') return false
+  const { address, shift } = network
+  return own(grains, address.version).some((number) => number >> shift === address.number >> shift)
+}
+
+/** Why a target is neither an address nor a network; undefined when it is one. */
+export function networkFault(target: string): string | undefined {
+  const network = parseNetwork(target)
+  return typeof network === 'string' ? network : undefined
+}
+
+/** An address or a network, or why it is none. */
+function parseNetwork(target: string): Network | string {
   const [base = '', mask, ...more] = target.split('/')
   const address = parseAddress(base)
-  if (address === undefined || more.length > 0) return false
+  if (address === undefined || more.length > 0) return `"${target}" is neither an address nor a network: write 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32`
   const bits = address.version === 4 ? 32 : 128
   const prefix = mask === undefined ? bits : parsePrefix(mask, address.version)
-  if (prefix === undefined) return false
+  if (prefix === undefined) return `"${target}": /${mask} is no length of an IPv${address.version} network, 0 to ${bits}${address.version === 4 ? ', and no netmask' : ''}`
   const shift = BigInt(bits - prefix)
-  if ((address.number >> shift) << shift !== address.number) return false
-  return own(grains, address.version).some((number) => number >> shift === address.number >> shift)
+  if ((address.number >> shift) << shift === address.number) return { address, shift }
+  return `"${target}" is no network: its address has bits behind the first ${prefix} set`
 }
 
 function own(grains: ValueObject, version: 4 | 6): bigint[] {

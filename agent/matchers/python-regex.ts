@@ -77,6 +77,19 @@ function runWithin([timeout, ...longer]: readonly number[], script: Script): unk
   }
 }
 
+/** Why no text can match the pattern: it is none, or has what JavaScript does not have. Undefined for a good one. */
+export function regexFault(pattern: string): string | undefined {
+  if (pattern.length > maxPatternLength) return `it is longer than ${maxPatternLength} characters`
+  try {
+    const { source, flags } = translate(pattern)
+    return new RegExp(source, flags) instanceof RegExp ? undefined : ''
+  } catch (error) {
+    if (error instanceof PatternError) return `${error.message} (not supported)`
+    // The engine quotes what the pattern was translated to, which nobody wrote.
+    return error instanceof Error ? error.message.slice(error.message.lastIndexOf(': ') + 2).toLowerCase() : ''
+  }
+}
+
 /** A JavaScript pattern and flags that match where Python's `re.match` would. Throws PatternError when there is none. */
 export function translate(pattern: string): { source: string; flags: string } {
   const { flags, rest } = leadingFlags(pattern)

@@ -146,7 +146,7 @@ describe('publishing', () => {
     expect(await first.nextPublication()).toMatchObject({ tgt: ['(', '(', 'L@web1,web3', ')', 'or', 'web2', ')'], tgt_type: 'compound' })
     await collect(ask(publishRequest({ tgt: 'N@front and not web2', tgt_type: 'compound', wait: false })))
     expect(await first.nextPublication()).toMatchObject({ tgt: ['(', 'L@web1,web3', ')', 'and', 'not', 'web2'], tgt_type: 'compound' })
-    await expect(collect(ask(publishRequest({ tgt: 'none', tgt_type: 'nodegroup' })))).rejects.toThrow("Node group none unavailable: it is not among the master's nodegroups")
+    await expect(collect(ask(publishRequest({ tgt: 'none', tgt_type: 'nodegroup' })))).rejects.toThrow("Node group none unavailable: it is not among the master's nodegroups; there are all, front")
   })
 
   test('asks who still runs it, and says who did not return and whether it is connected', async () => {

@@ -132,6 +132,17 @@ describe('brine cmd', () => {
     })
   })
 
+  test.each([
+    [['-E', '('], 'brine: The target is wrong: the regular expression "(" cannot be used: unterminated group\n'],
+    [['-S', 'x/99'], 'brine: The target is wrong: "x/99" is neither an address nor a network: write 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32\n'],
+    [['-C', 'web1 and ( web2'], 'brine: The target is wrong: a parenthesis is not closed: a ")" is missing\n'],
+    [['-N', 'front'], "brine: Node group front unavailable: it is not among the master's nodegroups; the master has none\n"],
+    [['-C', 'N@front'], "brine: Node group front unavailable: it is not among the master's nodegroups; the master has none\n"],
+  ])('says what is wrong with the target %s', async (target, err) => {
+    expect(await brine('cmd', ...target, 'test.ping')).toEqual({ code: 64, out: '', err })
+    expect(await brine('cmd', ...target, '--preview-target')).toEqual({ code: 64, out: '', err })
+  })
+
   test('with --static prints one document, with --force-color colours in a pipe', async () => {
     expect(JSON.parse((await brine('cmd', '*', 'test.ping', '--static', '--out', 'json')).out)).toEqual({ web1: true })
     expect((await brine('cmd', '*', 'test.ping', '--force-color')).out).toContain('\x1b[0;36mweb1\x1b[0;0m:')
