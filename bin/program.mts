@@ -29,8 +29,6 @@ export async function createProgram({ args, chosen, version, width }: ProgramSet
     .alias('help', 'h')
     .version(version)
     .wrap(width)
-    .example('$0 minion -c /etc/brine', 'run the minion')
-    .example('$0 outbox status', 'what waits to be delivered')
     .epilogue('`brine <command> --help` tells more about one.')
     .exitProcess(false)
     .fail((message, error: unknown) => {
@@ -41,11 +39,20 @@ export async function createProgram({ args, chosen, version, width }: ProgramSet
       const what = inWords(unknown === undefined ? message : `Unknown argument: ${unknown}`, { args, options: known, commands: knownCommands(program) })
       throw new CliError(`${what}\nTry: brine ${chosen === undefined ? '' : `${chosen} `}--help`, EXIT.usage)
     })
+  tellExamplesInFull(program)
+  program.example('$0 minion -c /etc/brine', 'run the minion').example('$0 outbox status', 'what waits to be delivered')
   for (const { name, summary, load } of COMMANDS) {
     if (name === chosen) program.command((await load()).command as CommandModule)
     else program.command({ command: name, describe: summary, handler() {} })
   }
   return program
+}
+
+/** An example beside its explanation is broken where it is longer than half a line, and cannot be copied then: each gets a line of its own. */
+function tellExamplesInFull(program: Argv): void {
+  const add = program.example.bind(program)
+  const inFull = (command: string, what: string): Argv => add(`# ${what}\n${command}`, '')
+  Object.assign(program, { example: inFull })
 }
 
 /** What the parser knows of options by now, names and aliases; its types do not tell of it. */

@@ -1,5 +1,6 @@
 /** Loads the minion's configuration: files, environment and flags into one checked, frozen object. */
 import { join, resolve } from 'node:path'
+import type { z } from 'zod'
 import { findSource, mergeLayers, readLayers } from './layers.ts'
 import { hostMinionId, readMinionId } from './minion-id.ts'
 import { isPlainMap } from './plain-map.ts'
@@ -39,13 +40,24 @@ export interface ConfigSources {
   id: 'option' | 'minion_id' | 'hostname'
 }
 
+/** A configuration with errors that can be read beside them: for who looks for further problems, never to run with. */
+export class FaultyConfigError extends ConfigError {
+  override name = 'FaultyConfigError'
+  /** Options that have an error stand at their defaults. */
+  readonly rest: LoadedConfig
+  constructor(rest: LoadedConfig) {
+    super(rest.problems)
+    this.rest = rest
+  }
+}
+
 /** Variables with our prefix that are not options; the last four are what programs of jobs and of the returner exec find in their environment. */
 const NOT_OPTIONS = ['BRINE_CONFIG_DIR', 'BRINE_DIST', 'BRINE_JOB', 'BRINE_KEY', 'BRINE_JID', 'BRINE_MINION_ID']
 
 /**
  * Loads and checks the minion's configuration.
  *
- * @throws ConfigError with every problem when one of them is an error
+ * @throws ConfigError with every problem when one of them is an error; FaultyConfigError when the rest can be looked at
  */
 export async function loadConfig(request: LoadRequest): Promise<LoadedConfig> {
   const directory = configDirectory(request)
@@ -61,16 +73,17 @@ export async function loadConfig(request: LoadRequest): Promise<LoadedConfig> {
   const raw = mergeLayers(layers)
   const parsed = minionSchema.safeParse(raw)
   if (!parsed.success) problems.push(...problemsOf(parsed.error, minionSchema, layers, raw))
-  const options = parsed.success ? moveRoot(parsed.data, PATH_OPTIONS) : undefined
+  const readable = parsed.success ? parsed.data : readableOptions(raw, parsed.error)
+  const options = readable && moveRoot(readable, PATH_OPTIONS)
   const knownNames = new Set(request.returnerNames?.(options?.returner_dirs ?? [], options?.returner_host.packages ?? {}))
   // A dotted key is a module's or returner's option (`returner.pgjsonb.host`): whoever reads it checks it.
   const isKnown = (key: string): boolean => key.includes('.') || key === 'returner' || knownNames.has(key) || isAlternative(raw[key], knownNames)
   problems.push(...unknownTopLevel(raw, minionSchema, layers, { isKnown, isWithoutEffect: isSaltOnly }))
-  if (options === undefined || problems.some((problem) => problem.severity === 'error')) throw new ConfigError(problems)
+  if (options === undefined) throw new ConfigError(problems)
 
   const keptId = options.id === undefined && options.minion_id_caching ? readMinionId(directory) : undefined
   const id = options.id ?? keptId ?? (await hostMinionId(options))
-  return {
+  const loaded: LoadedConfig = {
     config: deepFreeze({ ...options, id, conf_dir: directory }),
     raw: deepFreeze(raw),
     sources: {
@@ -80,6 +93,14 @@ export async function loadConfig(request: LoadRequest): Promise<LoadedConfig> {
     },
     problems,
   }
+  if (problems.some(({ severity }) => severity === 'error')) throw new FaultyConfigError(loaded)
+  return loaded
+}
+
+/** The options without those that have an error, which stand at their defaults; undefined when that is no configuration either. */
+function readableOptions(raw: Readonly<Record<string, unknown>>, error: z.ZodError): z.output<typeof minionSchema> | undefined {
+  const faulty = new Set(error.issues.map(({ path }) => String(path[0])))
+  return minionSchema.safeParse(Object.fromEntries(Object.entries(raw).filter(([key]) => !faulty.has(key)))).data
 }
 
 /** The directory the configuration is read from. */

@@ -20,7 +20,8 @@ export function expandNodegroups<T extends Target>(target: T, nodegroups: ValueO
   const written = writeOut(target, nodegroups)
   const fault = targetFault(written.tgt_type, written.tgt, written.delimiter)
   if (fault === undefined) return written
-  throw new TargetError(target.tgt_type === 'nodegroup' ? `The nodegroup ${String(target.tgt)} is wrong: ${fault}` : `The target is wrong: ${fault}`)
+  const { tgt, tgt_type: type } = target
+  throw new TargetError(type === 'nodegroup' && typeof tgt === 'string' ? `The nodegroup ${tgt} is wrong: ${fault}` : `The target is wrong: ${fault}`)
 }
 
 function writeOut<T extends Target>(target: T, nodegroups: ValueObject): T {

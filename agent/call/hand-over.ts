@@ -24,6 +24,8 @@ export interface Handed {
   errors: Record<string, string>
   /** True when a master should have it and none was ever known, so that none gets it. */
   isWithoutMaster: boolean
+  /** Why the return could not be stored, and is only in memory on its way to the master; absent when it is durable. */
+  volatile?: string
   /** Tries to deliver, where no agent does, and gives the store back. */
   finish(): Promise<Leftovers>
 }
@@ -33,7 +35,7 @@ const LOCK_WAIT_MS = 15_000
 const LOCK_POLL_MS = 100
 
 /**
- * Resolves when the return is durable: from then on nothing loses it.
+ * Resolves when the return is durable: from then on nothing loses it. Or, with `volatile`, when it is held in memory at least.
  *
  * @param to whether a master is to have it, and the fingerprint of the one that gets it when no agent runs; undefined while none is known
  * @throws ControlError or OutboxRefusedError when neither an agent nor the store takes it
@@ -46,9 +48,9 @@ export async function handOver(ret: JobReturn, returners: ReturnerRequest, to: {
     const agent = await findAgent(controlSocketPath(loaded.config.sock_dir))
     try {
       if (agent !== undefined) {
-        const { errors, destinations } = await agent.accept(ret, returners, to.wanted)
+        const { errors, destinations, volatile } = await agent.accept(ret, returners, to.wanted)
         const isWithoutMaster = to.wanted && !destinations.some((name) => name.startsWith(masterDestinationName('')))
-        return { errors, isWithoutMaster, finish: () => Promise.resolve([]) }
+        return { errors, isWithoutMaster, ...(volatile !== undefined && { volatile }), finish: () => Promise.resolve([]) }
       }
       return { ...(await intoStore(ret, returners, to.master, parts)), isWithoutMaster: to.wanted && to.master === undefined }
     } catch (error) {
@@ -68,9 +70,9 @@ async function intoStore(ret: JobReturn, returners: ReturnerRequest, master: str
   if (!isWanted) return { errors: {}, finish: () => Promise.resolve([]) }
   const store = await openOwnStore(parts)
   try {
-    const errors = await store.accept(ret, returners, master)
+    const accepted = await store.accept(ret, returners, master)
     return {
-      errors,
+      ...accepted,
       async finish() {
         try {
           return await store.deliver()

@@ -82,5 +82,9 @@ function connectOne(links: readonly MasterLink[], connectMs: number, clock: Cloc
 }
 
 function whyNot(links: readonly MasterLink[]): string {
-  return links.map(({ master, link }) => `${master}: ${link.detail ?? `no answer yet (${link.state})`}`).join('; ')
+  return links.map(({ master, link }) => {
+    const why = link.detail ?? `no answer yet (${link.state})`
+    // What the connection says begins with its address.
+    return why.startsWith(master) ? why : `${master}: ${why}`
+  }).join('; ')
 }

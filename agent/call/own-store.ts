@@ -25,8 +25,8 @@ interface StoreParts {
 export type Leftovers = string[]
 
 export interface OwnStore {
-  /** Resolves when the return is durable, and says which returners could not be had. */
-  accept(ret: JobReturn, returners: ReturnerRequest, master: string | undefined): Promise<Record<string, string>>
+  /** Resolves when the return is durable, and says which returners could not be had; `volatile`: why it is not durable. */
+  accept(ret: JobReturn, returners: ReturnerRequest, master: string | undefined): Promise<{ errors: Record<string, string>; volatile?: string }>
   /** Tries each destination of what was accepted once, for a few seconds at most. */
   deliver(): Promise<Leftovers>
   /** Gives the store back. What was not delivered stays in it. */
@@ -63,9 +63,9 @@ export async function openOwnStore({ loaded, log, clock, links, environment }: S
   return {
     async accept(ret, returners, master) {
       const routing = await delivery.intake.route(returners, master)
-      await delivery.intake.accept(ret, routing)
+      const volatile = await delivery.intake.accept(ret, routing)
       accepted.push({ jid: ret.jid, routing })
-      return routing.errors
+      return { errors: routing.errors, ...(volatile !== undefined && { volatile }) }
     },
     async deliver() {
       const end = clock.monotonic() + DELIVER_MS

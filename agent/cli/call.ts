@@ -141,6 +141,7 @@ async function withCaller(caller: Caller, args: Args, given: { returners: Return
   const result = await untilInterrupted((signal) => caller.run(request, signal))
   const handed = await handOver(caller, result.ret, given.returners)
   if (handed?.isWithoutMaster === true) tell('no master is known here yet: the return goes to no master')
+  if (handed?.volatile !== undefined) tell(volatileText(handed.volatile))
   if (result.error !== undefined) printError(fun, found.description.doc, result.error)
   else if (args.metadata === true) printLocal({ ...result.ret }, { out: 'nested', retcode: exitCodeOf(result.ret, true) }, output)
   else printLocal(result.ret.return, { ...(result.ret.out !== undefined && { out: result.ret.out }), retcode: exitCodeOf(result.ret, true) }, output)
@@ -231,6 +232,10 @@ function mapArgument(option: string, text: string): ValueObject {
   const value = yamlArgument(text)
   if (!isObject(value)) throw new CliError(`${option} is not a map; write for example '{name: value}'`, EXIT.usage)
   return value
+}
+
+function volatileText(why: string): string {
+  return `the return could not be stored (${why}): it is held in memory alone, and lost when the process that holds it ends before the master has it`
 }
 
 function tell(line: string): void {

@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Argv, CommandModule } from 'yargs'
+import { FaultyConfigError, type LoadedConfig } from '../../config/load.ts'
 import { ConfigError, formatProblem, type Problem } from '../../config/problems.ts'
 import { checkMasters } from '../check-masters.ts'
 import { checkReturners } from '../returner-host/check-config.ts'
@@ -30,9 +31,17 @@ export const checkCommand: CommandModule<unknown, ConfigArguments & MasterFlag &
 
 async function minionProblems(args: GivenConfig): Promise<readonly Problem[]> {
   return problemsOf(async () => {
-    const loaded = await loadFor(args)
+    const loaded = await loadWithFaults(args)
     const found = [...unreadProblems(loaded.config.conf_dir), ...checkMasters(loaded), ...(await checkReturners(loaded, process.env)), ...checkSchedule(loaded)]
     return [...found, ...loaded.problems]
+  })
+}
+
+/** What can be read beside the errors is looked into, too: who mends one problem is not to find the next one only then. */
+async function loadWithFaults(args: GivenConfig): Promise<LoadedConfig> {
+  return loadFor(args).catch((error: unknown) => {
+    if (error instanceof FaultyConfigError) return error.rest
+    throw error
   })
 }
 

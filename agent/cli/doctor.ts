@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs'
 import type { CommandModule } from 'yargs'
-import type { LoadedConfig } from '../../config/load.ts'
+import { configDirectory, type LoadedConfig } from '../../config/load.ts'
 import { isMasterless } from '../../config/masterless.ts'
 import { ConfigError } from '../../config/problems.ts'
 import { callControl } from '../control/client.ts'
@@ -12,7 +13,7 @@ import { masterChecks } from '../doctor/masters.ts'
 import { storeChecks } from '../doctor/store.ts'
 import { outboxSettingsOf } from '../outbox-settings.ts'
 import { EXIT } from './exit-codes.ts'
-import { type ConfigArguments, loadFor, withConfig } from './options.ts'
+import { type ConfigArguments, configFlags, type GivenConfig, loadFor, withConfig } from './options.ts'
 import { usedReturners, withReturners } from './returner-session.ts'
 import { printable } from './table.ts'
 
@@ -30,7 +31,7 @@ export const command: CommandModule<unknown, ConfigArguments & { json: boolean }
       .example('$0 doctor', 'exit code 1 when something fails; warnings do not')
       .example('$0 doctor -c ./etc', 'before the minion is started for the first time'),
   async handler(args) {
-    const findings = await examine(() => loadFor(args))
+    const findings = await examine(args)
     if (findings.some(({ state }) => state === 'fail')) process.exitCode = EXIT.failed
     console.log(args.json ? JSON.stringify(findings, null, 2) : findings.map(lineOf).join('\n'))
     // What did not end in time must not hold the command.
@@ -38,15 +39,15 @@ export const command: CommandModule<unknown, ConfigArguments & { json: boolean }
   },
 }
 
-async function examine(load: () => Promise<LoadedConfig>): Promise<Finding[]> {
+async function examine(args: GivenConfig): Promise<Finding[]> {
   let loaded: LoadedConfig
   try {
-    loaded = await load()
+    loaded = await loadFor(args)
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     const errors = error.problems.filter(({ severity }) => severity === 'error').length
-    const what = `${errors} ${errors === 1 ? 'error' : 'errors'}, nothing else can be looked at`
-    return [{ check: 'configuration', state: 'fail', what, advice: 'brine config check tells them' }]
+    const what = `${configDirectory(configFlags(args))} has ${errors} ${errors === 1 ? 'error' : 'errors'}, nothing else can be looked at`
+    return [{ check: 'configuration', state: 'fail', what, advice: `${checkCommand(configDirectory(configFlags(args)))} tells them` }]
   }
   const { config } = loaded
   const agent = await askAgent(controlSocketPath(config.sock_dir))
@@ -61,10 +62,17 @@ async function examine(load: () => Promise<LoadedConfig>): Promise<Finding[]> {
   return runChecks(checks)
 }
 
+function checkCommand(directory: string): string {
+  return `brine config check -c ${directory}`
+}
+
 function configuration({ problems, config }: LoadedConfig): Finding {
   const check = 'configuration'
   if (problems.length === 0) return { check, state: 'ok', what: config.conf_dir }
-  return { check, state: 'warn', what: `${problems.length} ${problems.length === 1 ? 'warning' : 'warnings'}`, advice: 'brine config check tells them' }
+  const directory = config.conf_dir
+  if (!existsSync(directory)) return { check, state: 'warn', what: `${directory} does not exist: every option has its default`, advice: 'name the right directory with -c' }
+  const what = `${directory} has ${problems.length} ${problems.length === 1 ? 'warning' : 'warnings'}`
+  return { check, state: 'warn', what, advice: `${checkCommand(directory)} tells them` }
 }
 
 async function askAgent(socket: string): Promise<Pick<HostFacts, 'status' | 'agentFault'>> {

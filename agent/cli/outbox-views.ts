@@ -1,6 +1,7 @@
 /** What `brine outbox` shows to people: lines with ages and sizes, as wide as the terminal. */
 import { formatDuration, formatSize } from '../../config/units.ts'
 import type { DeliveryRow, DestinationBooks, OutboxStatus } from '../outbox/port.ts'
+import { shownDestination } from './destination-column.ts'
 import { cutTo, formatTable, printable } from './table.ts'
 
 export type DeliveryView = DeliveryRow
@@ -26,7 +27,7 @@ export function renderStatus(status: StatusView, now: number, width: number): st
   lines.push('', ...renderBooks(status.destinations, now, width))
   // Where nothing waits and nothing is dead, the error is over.
   for (const { name, lastError, queued, dead } of status.destinations) {
-    if (lastError !== null && queued + dead > 0) lines.push(cutTo(`${printable(name)}: ${printable(lastError)}`, width))
+    if (lastError !== null && queued + dead > 0) lines.push(cutTo(`${printable(shownDestination(name))}: ${printable(lastError)}`, width))
   }
   if (status.gaps.length > 0) lines.push('', ...renderGaps(status, now, width))
   return lines
@@ -40,7 +41,7 @@ function renderBooks(destinations: StatusView['destinations'], now: number, widt
     value: (row: StatusView['destinations'][number]) => String(value(row)),
   })
   return formatTable(destinations, [
-    { title: 'DESTINATION', value: (row) => row.name, shrinks: true },
+    { title: 'DESTINATION', value: (row) => shownDestination(row.name), shrinks: true },
     number('ACCEPTED', (row) => row.accepted),
     number('DELIVERED', (row) => row.delivered),
     number('QUEUED', (row) => row.queued),
@@ -54,7 +55,7 @@ function renderBooks(destinations: StatusView['destinations'], now: number, widt
 function renderGaps({ gaps }: StatusView, now: number, width: number): string[] {
   const shown = gaps.toSorted((a, b) => b.at - a.at).slice(0, SHOWN_GAPS)
   const lines = formatTable(shown, [
-    { title: 'GAP', value: (gap) => gap.destination, shrinks: true },
+    { title: 'GAP', value: (gap) => shownDestination(gap.destination), shrinks: true },
     { title: 'COUNT', align: 'right', value: (gap) => String(gap.count) },
     { title: 'AGE', align: 'right', value: (gap) => age(gap.at, now) },
     { title: 'REASON', value: (gap) => gap.reason, shrinks: true },
@@ -72,7 +73,7 @@ export function renderList(found: DeliveryView[], limit: number, now: number, wi
     { title: 'AGE', align: 'right', value: (row) => age(row.acceptedAt, now) },
     { title: 'SIZE', align: 'right', value: (row) => formatSize(row.bytes) },
     { title: 'TRIES', align: 'right', value: (row) => String(row.attempts) },
-    { title: 'DESTINATION', value: (row) => row.destination, shrinks: true },
+    { title: 'DESTINATION', value: (row) => shownDestination(row.destination), shrinks: true },
     { title: 'FUNCTION', value: (row) => row.fun, shrinks: true },
     { title: 'ERROR', value: (row) => row.lastError ?? '', shrinks: true },
   ], width)

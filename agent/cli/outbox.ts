@@ -144,7 +144,7 @@ function withJson<T>(yargs: Argv<T>): Argv<T & { json: boolean }> {
 
 function withFilter<T>(yargs: Argv<T>): Argv<T & FilterArguments> {
   return yargs
-    .option('destination', { alias: 'd', type: 'string', requiresArg: true, describe: 'Of this destination' })
+    .option('destination', { alias: 'd', type: 'string', requiresArg: true, describe: 'Of this destination; master for the one there is' })
     .option('state', { choices: ['queued', 'dead'], requiresArg: true, describe: 'In this state' })
     .option('jid', { type: 'string', requiresArg: true, describe: 'Of this job' })
     .option('fun', { type: 'string', requiresArg: true, describe: 'Of this function' })

@@ -66,6 +66,16 @@ function masked(option: string, { value, path }: FoundOption, options: readonly 
   return row === undefined || row.secret !== undefined || path.some(isSecretName) ? hide(value) : value
 }
 
+/** Where a returner writes, for people: what is set of its options, and defaults that are files of this host. Secrets are masked. */
+export function placesOf(loaded: LoadedConfig, description: Description, retConfig: string | undefined): string {
+  const set = configuredValues(loaded, description).filter(({ profile }) => profile === null || profile === retConfig)
+  const values = new Map(set.map(({ option, value }) => [option, yamlScalar(value)]))
+  for (const { name, default: standard } of description.options) {
+    if (!values.has(name) && typeof standard === 'string' && standard.startsWith('/')) values.set(name, `${standard} (the default)`)
+  }
+  return [...values].map(([option, value]) => `${option}: ${printable(value)}`).join(', ')
+}
+
 function isReference(value: unknown): boolean {
   const keys = typeof value === 'object' && value !== null ? Object.keys(value) : []
   return keys.length === 1 && (keys[0] === 'file' || keys[0] === 'env')

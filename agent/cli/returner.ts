@@ -4,7 +4,7 @@ import { type ReturnerHost, type TestResult } from '../returner-host/host.ts'
 import { EXIT } from './exit-codes.ts'
 import { type ConfigArguments, loadFor, withConfig } from './options.ts'
 import { describedReturner, usedReturners, withReturners } from './returner-session.ts'
-import { shownReturner } from './returner-show.ts'
+import { placesOf, shownReturner } from './returner-show.ts'
 import { sendTestReturn } from './returner-test.ts'
 import { writeEditorTypes } from './returner-types.ts'
 import { formatTable, outputWidth, printable } from './table.ts'
@@ -95,9 +95,14 @@ const testCommand: CommandModule<unknown, Named> = {
     withRetConfig(withName(withJson(withConfig(yargs)))).example('$0 returner test sqlite3', 'its function is brine.returner_test, its jid is printed'),
   async handler(args) {
     const loaded = await loadFor(args)
-    const sent = await withReturners(loaded, (host) => sendTestReturn(host, { name: args.name, retConfig: args.retConfig, minionId: loaded.config.id }, systemClock))
+    const { sent, places } = await withReturners(loaded, async (host) => {
+      const done = await sendTestReturn(host, { name: args.name, retConfig: args.retConfig, minionId: loaded.config.id }, systemClock)
+      const description = (await host.describe(args.name).catch(() => undefined))?.description ?? undefined
+      return { sent: done, places: description === undefined ? '' : placesOf(loaded, description, args.retConfig) }
+    })
     if (!sent.stored) process.exitCode = EXIT.failed
-    console.log(args.json ? JSON.stringify(sent, null, 2) : `${sent.stored ? 'ok   ' : 'FAIL '} ${sent.destination}: ${printable(sent.what)}`)
+    if (args.json) return console.log(JSON.stringify(sent, null, 2))
+    console.log(`${sent.stored ? 'ok   ' : 'FAIL '} ${sent.destination}: ${printable(sent.what)}${places === '' ? '' : `; ${places}`}`)
   },
 }
 

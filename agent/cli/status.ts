@@ -3,6 +3,7 @@ import { formatDuration, formatSize } from '../../config/units.ts'
 import { callControl } from '../control/client.ts'
 import { controlSocketPath } from '../control/protocol.ts'
 import type { AgentStatus } from '../control/status.ts'
+import { shownDestination } from './destination-column.ts'
 import { type ConfigArguments, loadFor, withConfig } from './options.ts'
 import { cutTo, formatTable, outputWidth, printable } from './table.ts'
 
@@ -36,7 +37,7 @@ export function renderStatus(status: AgentStatus, now: number, width: number): s
     { title: 'ERROR', value: (row) => row.lastError ?? '', shrinks: true },
   ], width)
   const lanes = formatTable(status.lanes, [
-    { title: 'DESTINATION', value: (row) => row.destination, shrinks: true },
+    { title: 'DESTINATION', value: (row) => shownDestination(row.destination), shrinks: true },
     { title: 'STATE', value: (row) => row.state },
     { title: 'QUEUED', align: 'right', value: (row) => String(row.queued) },
     { title: 'DEAD', align: 'right', value: (row) => String(row.dead) },

@@ -12,6 +12,8 @@ export interface Accepted {
   destinations: string[]
   /** Returners that could not be had, name → why. */
   errors: Record<string, string>
+  /** Why the agent could only hold it in memory; absent when it is durable. */
+  volatile?: string
 }
 
 /** What the agent does for a call. */
@@ -24,7 +26,7 @@ export interface CallServer {
   request(load: ValueObject, timeoutMs: number | undefined): Promise<Value>
   /** Runs a function that is about the agent itself, such as `saltutil.running`. */
   run(load: ValueObject): Promise<JobReturn>
-  /** Takes the return of a call: resolves when it is durable. `toMaster`: whether the master gets it, too. */
+  /** Takes the return of a call: resolves when it is durable, or as good as the agent can keep it. `toMaster`: whether the master gets it, too. */
   accept(ret: JobReturn, returners: ReturnerRequest, toMaster: boolean): Promise<Accepted>
 }
 

@@ -39,13 +39,18 @@ const EXPORT_BYTES = 8 * 1024 * 1024
 
 /** `outbox.status|list|show|retry|purge|export`. Parameters are checked; nothing is in the results that JSON cannot hold. */
 export function createOutboxMethods({ outbox, describe, destinationOf, onRetry }: OutboxMethodsSettings): ControlMethods {
+  const destination = (name: string): DestinationRef => findDestination(outbox, name) ?? destinationOf?.(name) ?? unknownDestination(outbox, name)
+  // "Nothing matches" would be the answer to a misspelt name, too.
+  const named = (filter: DeliveryFilter): DeliveryFilter =>
+    filter.destination === undefined ? filter : { ...filter, destination: destination(filter.destination).name }
+
   return {
     async 'outbox.status'() {
       const status = outbox.status()
       return { ...status, destinations: status.destinations.map(({ spec: _spec, ...books }) => books) }
     },
     async 'outbox.list'(params) {
-      return outbox.list(parseFilter(params))
+      return outbox.list(named(parseFilter(params)))
     },
     async 'outbox.show'(params) {
       const wanted = parse(showSchema, params)
@@ -57,17 +62,18 @@ export function createOutboxMethods({ outbox, describe, destinationOf, onRetry }
     },
     async 'outbox.retry'(params) {
       const { filter, to } = parse(changeSchema, params)
-      const target = to === undefined ? undefined : (findDestination(outbox, to) ?? destinationOf?.(to) ?? unknownDestination(outbox, to))
-      const retried = await outbox.retry(present(filter), target)
-      onRetry?.(to ?? filter.destination)
+      const target = to === undefined ? undefined : destination(to)
+      const wanted = named(present(filter))
+      const retried = await outbox.retry(wanted, target)
+      onRetry?.(target?.name ?? wanted.destination)
       return { count: retried }
     },
     async 'outbox.purge'(params) {
       const { filter } = parse(changeSchema.omit({ to: true }), params)
-      return { count: await outbox.purge(present(filter)) }
+      return { count: await outbox.purge(named(present(filter))) }
     },
     async 'outbox.export'(params) {
-      return exportPage(outbox, describe, parseFilter(params))
+      return exportPage(outbox, describe, named(parseFilter(params)))
     },
   }
 }
@@ -103,8 +109,12 @@ function findByJid(outbox: Outbox, jid: string): Stored[] {
   return body === null ? [] : [{ returnId: null, body, acceptedAt: null, deliveries: [] }]
 }
 
+/** By its name; a master also by the beginning of it, `master` or `master:d2:57…`, where no other begins so. */
 function findDestination(outbox: Outbox, name: string): DestinationRef | undefined {
-  const found = outbox.status().destinations.find((books) => books.name === name)
+  const { destinations } = outbox.status()
+  const beginning = name.replace(/…$/, '')
+  const masters = destinations.filter((books) => books.kind === 'master' && beginning.startsWith('master') && books.name.startsWith(beginning))
+  const found = destinations.find((books) => books.name === name) ?? (masters.length === 1 ? masters[0] : undefined)
   return found && { name: found.name, kind: found.kind, spec: found.spec }
 }
 

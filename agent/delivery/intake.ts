@@ -25,9 +25,12 @@ export function createIntake(settings: RouteSettings, deps: IntakeDeps): ReturnI
       const accepted = toNewReturn(ret, routing, deps.outbox.fits, job)
       try {
         await deps.outbox.accept(accepted)
+        return undefined
       } catch (error) {
         if (!isStoreUnavailable(error)) deps.logger.error({ err: error, jid: accepted.jid }, 'the outbox failed inside')
-        deps.volatile.hold(accepted, messageOf(error))
+        const reason = messageOf(error)
+        deps.volatile.hold(accepted, reason)
+        return reason
       }
     },
   }

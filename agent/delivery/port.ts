@@ -51,8 +51,11 @@ export interface Routing {
 export interface ReturnIntake {
   /** `master`: the master that asked (master-id.ts), absent for what runs without one. */
   route(request: ReturnerRequest, master: string | undefined): Promise<Routing>
-  /** Resolves when the return is accepted (durable), or is on its volatile way because the store cannot write. */
-  accept(ret: JobReturn, routing: Routing, job?: { master: string; jid: string }): Promise<void>
+  /**
+   * Resolves when the return is accepted (durable), with undefined; or when it is on its volatile way because the store cannot write,
+   * with the reason.
+   */
+  accept(ret: JobReturn, routing: Routing, job?: { master: string; jid: string }): Promise<string | undefined>
 }
 
 /** Answers to questions about jobs (find_job and its kin): no rows, straight to the master, dropped when stale. */

@@ -32,8 +32,8 @@ export function createCallServer({ jobs, delivery, pillar, linkFor }: CallParts)
     run: (load) => jobs.runLocal(load),
     async accept(ret, returners, toMaster) {
       const routing = await delivery.intake.route(returners, toMaster ? linkFor(undefined)?.fingerprint : undefined)
-      await delivery.intake.accept(ret, routing)
-      return { destinations: routing.destinations.map(({ name }) => name), errors: routing.errors }
+      const volatile = await delivery.intake.accept(ret, routing)
+      return { destinations: routing.destinations.map(({ name }) => name), errors: routing.errors, ...(volatile !== undefined && { volatile }) }
     },
   }
 }

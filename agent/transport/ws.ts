@@ -134,8 +134,19 @@ function open(
   return promise
 }
 
+const REASONS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'the connection is refused',
+  ENOTFOUND: 'its name is not known',
+  EAI_AGAIN: 'its name cannot be looked up now',
+  EHOSTUNREACH: 'there is no route to it',
+  ENETUNREACH: 'its network is not reachable',
+  ETIMEDOUT: 'no answer',
+}
+
 /** A refused connect to a name with several addresses carries its reasons inside. */
 function messageOf(error: Error): string {
-  if (error instanceof AggregateError) return error.errors.map((each) => (each instanceof Error ? each.message : String(each))).join(', ')
-  return error.message
+  if (error instanceof AggregateError) return [...new Set(error.errors.map((each) => (each instanceof Error ? messageOf(each) : String(each))))].join(', ')
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
+  // The system's own text names the address again.
+  return Object.hasOwn(REASONS, code) ? `${REASONS[code]} (${code})` : error.message
 }

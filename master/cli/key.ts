@@ -127,7 +127,12 @@ function list(keys: KeyStore, args: Args): number {
   const named = id === undefined ? undefined : stateNamed(id)
   const states = keyStates.filter((state) => named === undefined || named === state)
   const pattern = id !== undefined && named === undefined ? id : '*'
-  print(shown(Object.fromEntries(states.map((state) => [directories[state], matching(keys, state, pattern)])), args))
+  const found = states.map((state) => ({ state, ids: matching(keys, state, pattern) }))
+  if (pattern !== '*' && found.every(({ ids }) => ids.length === 0)) {
+    process.stderr.write(`brine: '${pattern}' matches no key, and is none of ${keyStates.join(', ')}\n`)
+    return EXIT.failed
+  }
+  print(shown(Object.fromEntries(found.map(({ state, ids }) => [directories[state], ids])), args))
   return EXIT.ok
 }
 

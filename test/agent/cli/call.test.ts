@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { systemClock } from '../../../agent/clock.ts'
+import { createCallMethods } from '../../../agent/control/call-methods.ts'
+import { createControlServer } from '../../../agent/control/server.ts'
 import { callControl } from '../../../agent/control/client.ts'
 import { packageRoot } from '../../../agent/entry-points.ts'
 import { silentLogger } from '../../../agent/log.ts'
@@ -157,6 +159,22 @@ describe('brine call', () => {
     await until(async () => ((await stored()) as unknown[]).length === 0, 'it is settled', 20_000)
   })
 
+  test('says when the agent can only hold the return in memory', async () => {
+    const accepted = { destinations: ['master:ab'], errors: {}, volatile: 'the disk is full' }
+    const never = () => Promise.reject(new Error('not asked'))
+    const methods = createCallMethods({ pillar: async () => ({}), compile: never, request: never, run: never, accept: async () => accepted })
+    const path = join(root, 'run', 'brine', 'minion', 'control.sock')
+    const server = createControlServer({ path, methods: { ...methods, ping: async () => true }, log: silentLogger, mayRemoveStale: true })
+    await server.start()
+    ends.push(() => server.stop())
+
+    expect(await call('test.ping')).toMatchObject({
+      code: 0,
+      stdout: 'local:\n    True\n',
+      stderr: 'brine: the return could not be stored (the disk is full): it is held in memory alone, and lost when the process that holds it ends before the master has it\n',
+    })
+  })
+
   test('an agent that starts while a call has the store waits for it', async () => {
     configure('file_client: local\nlog_level: info\n')
     const { config } = await loadConfig({ directory: join(root, 'etc', 'brine'), environment: {}, flags: { root_dir: root } })
@@ -256,6 +274,6 @@ describe('brine call', () => {
     await master.shut()
     const down = await call('test.ping')
     expect(down).toMatchObject({ code: 0, stdout: 'local:\n    True\n' })
-    expect(down.stderr).toMatch(/^brine: runs without a pillar: 127\.0\.0\.1: .*\nbrine: master:\S+ does not have it yet \(.*\): the agent delivers it at its next start\n$/)
+    expect(down.stderr).toMatch(/^brine: runs without a pillar: 127\.0\.0\.1:\d+ cannot be reached: the connection is refused \(ECONNREFUSED\)\nbrine: master:\S+ does not have it yet \(.*\): the agent delivers it at its next start\n$/)
   }, 30_000)
 })

@@ -48,6 +48,20 @@ test('show prints only what is asked for, as it would be written', async () => {
   expect(none).toMatchObject({ code: 1, stderr: 'brine: no option outbx is set or has a default; did you mean outbox?\n' })
 })
 
+test('check tells the problems of returners and of the schedule beside those of the options', async () => {
+  mkdirSync(join(root, 'returners'))
+  writeFileSync(join(root, 'returners', 'cmdb.ts'), '')
+  const lines = [`returner_dirs: [${root}/returners]`, 'log_level: loud', 'outbox: {max_age: soon}', 'ext_job_cache: nosuch', 'http: {timeout: 5}', 'cmdb: {a: 1}', 'schedule: {job: {seconds: 5}}']
+  writeFileSync(join(root, 'minion'), lines.join('\n'))
+
+  const check = await config('check', '-c', root)
+
+  expect(check.code).toBe(1)
+  const options = check.stdout.trimEnd().split('\n').slice(0, -1).map((line) => line.split(/: /)[2])
+  expect(new Set(options)).toEqual(new Set(['ext_job_cache', 'http.url', 'log_level', 'outbox.max_age', 'schedule.job']))
+  expect(options).toHaveLength(5)
+})
+
 test('show tells where an id came from that no option set', async () => {
   writeFileSync(join(root, 'minion_id'), 'kept\n')
 

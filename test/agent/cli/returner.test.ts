@@ -86,7 +86,7 @@ test('check opens all that are in use, each profile too', async () => {
 test('one return that says it is a test is sent, and what came of it told', async () => {
   const [stored, refused, nowhere] = await Promise.all([returner('test', 'rawfile_json'), returner('test', 'cmdb', '--ret-config', 'lab', '--json'), returner('test', 'nope')])
 
-  expect(stored).toMatchObject({ code: 0, stdout: expect.stringMatching(/^ok {4}rawfile_json: stored the test return \d{20} in \d+ ms\n$/) })
+  expect(stored).toMatchObject({ code: 0, stdout: expect.stringMatching(/^ok {4}rawfile_json: stored the test return \d{20} in \d+ ms; filename: \S+\/out\.json\n$/) })
   expect(JSON.parse(readFileSync(join(root, 'out.json'), 'utf8'))).toMatchObject({ id: 'web1', fun: 'brine.returner_test', metadata: { brine_test: true } })
   expect(refused.code).toBe(1)
   expect(JSON.parse(refused.stdout)).toMatchObject({ destination: 'cmdb@lab', stored: false, what: 'did not store it, a delivery would be tried again: no room at elsewhere' })

@@ -23,6 +23,25 @@ afterEach(async () => {
   rmSync(directory, { recursive: true })
 })
 
+describe('a filter by destination', () => {
+  it('takes the beginning of the name of the one master, as tables show it', async () => {
+    const destinations = [{ name: 'master:d2:57:9f:8c:47', kind: 'master' as const, spec: Buffer.from('x') }]
+    await outbox.accept({ jid: '20261122000000000002', minionId: 'm1', fun: 'test.ping', success: true, priority: 0, body: Buffer.from('x'), destinations })
+    const methods = createOutboxMethods({ outbox, describe: () => ({}) })
+
+    for (const destination of ['master', 'master:d2:57:9f:8c…', 'master:d2:57:9f:8c:47']) {
+      expect(await methods['outbox.list']?.({ destination })).toMatchObject([{ destination: 'master:d2:57:9f:8c:47' }])
+    }
+  })
+
+  it('refuses one that nobody knows: "nothing matches" would read as if nothing waited', async () => {
+    const methods = createOutboxMethods({ outbox, describe: () => ({}) })
+
+    await expect(methods['outbox.list']?.({ destination: 'nosuch' })).rejects.toThrow('there is no destination nosuch; known are a, b')
+    await expect(methods['outbox.purge']?.({ filter: { destination: 'nosuch' } })).rejects.toThrow('there is no destination nosuch')
+  })
+})
+
 describe('outbox.retry', () => {
   it('tells which destination is to be tried now', async () => {
     const retried: (string | undefined)[] = []

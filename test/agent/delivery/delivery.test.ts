@@ -198,6 +198,15 @@ describe('the delivery', () => {
     expect(link.loads.length).toBe(before + 1)
   })
 
+  it('tells who hands a return in when it could not be stored', async () => {
+    const { outbox, delivery } = make()
+    const routing = await delivery.intake.route({ names: [] }, 'aa:bb')
+    expect(await delivery.intake.accept(finished('J1'), routing)).toBe(undefined)
+    outbox.fail('no space left')
+
+    expect(await delivery.intake.accept(finished('J2'), routing)).toBe('the outbox cannot be written: no space left')
+  })
+
   it('pauses the returns of a master whose key is no longer configured', async () => {
     const { clock, outbox, alarms, delivery } = make()
     await delivery.intake.accept(finished('J1'), await delivery.intake.route({ names: [] }, 'old:key'))

@@ -215,7 +215,13 @@ describe('brine doctor', () => {
     writeFileSync(join(root, 'minion'), 'log_level: loud\n')
 
     expect(await runBrine(['doctor', '-c', root])).toMatchObject({
-      code: 1, stdout: 'fail  configuration: 1 error, nothing else can be looked at; brine config check tells them\n',
+      code: 1, stdout: `fail  configuration: ${root} has 1 error, nothing else can be looked at; brine config check -c ${root} tells them\n`,
     })
+  })
+
+  test('a directory that is not there is named', async () => {
+    expect((await runBrine(['doctor', '-c', `${root}/nowhere`, '--root-dir', root])).stdout).toContain(
+      `warn  configuration: ${root}/nowhere does not exist: every option has its default; name the right directory with -c\n`,
+    )
   })
 })

@@ -113,7 +113,7 @@ describe('targets', () => {
   })
 
   test.each([
-    [['-N', 'none', 'test.ping'], 2, /Node group none unavailable/],
+    [['-N', 'none', 'test.ping'], 64, /Node group none unavailable/],
     [['*', 'test.ping', '-b', 'few'], 64, /^brine: Invalid batch data sent: few\nData must be in the form of %10, 10% or 3\n$/],
     [['*', 'test.ping', '--out-file', '/no/such/file'], 1, /^brine: --out-file \/no\/such\/file cannot be written: /],
   ])('%j ends with %i', async (args, code, err) => {

@@ -347,6 +347,7 @@ describe('brine key', () => {
 
   test.each([
     [['-l', 'some'], 64, "brine: 'some' is not a valid argument to '--list'\n"],
+    [['list', 'bogus'], 1, "brine: 'bogus' matches no key, and is none of accepted, denied, pending, rejected\n"],
     [['-a', 'x', '-d', 'y'], 64, 'brine: one action at a time: see brine key --help\n'],
     [['-a', 'none', '--include-denied'], 1, "The key glob 'none' does not match any unaccepted or denied keys.\n"],
   ])('%j ends with %i', async (args, code, err) => {
