@@ -6,6 +6,7 @@ import { z } from 'zod'
 import { fileServerOptions } from './file-server-options.ts'
 import { count, duration, flag, logLevel, oneOf, path, share, size, text, textList } from './option-types.ts'
 import { pillarOptions } from './pillar-options.ts'
+import { TLS_MEMBERS, tlsOption } from './tls-option.ts'
 
 /** Waits and time limits below this would keep a processor busy, or leave no time to answer. */
 const SHORTEST_WAIT_MS = 100
@@ -27,11 +28,18 @@ const masterOptions = {
   use_master_when_local: flag().default(false).describe('With `file_client: local`: connect to the master all the same'),
   master_port: count(1, 65_535).default(4506).describe("The master's request port"),
   publish_port: count(1, 65_535).default(4505).describe("The master's publish port; the master's own word wins while this is the default"),
-  transport: z
-    .literal('ws', { error: 'only ws is supported; set `transport: ws` here and on the master' })
-    .default('ws')
-    .describe('Must be the same on the master (Salt: zeromq)'),
-  ssl: z.literal([false, null], { error: 'TLS is not supported; remove this option' }).default(null).describe('Not supported'),
+  publish_url: z
+    .union([text(), z.record(z.string(), text())], { error: 'expected a URL, or a map of masters and URLs' })
+    .optional()
+    .meta({ example: 'wss://proxy.example.org/publish' })
+    .describe('The publish socket where a proxy stands before it, `wss://host/path` or `tls://host:port`; with several masters a map: master → URL (not in Salt)'),
+  transport: oneOf('detect', 'ws', 'tcp', 'zeromq')
+    .default('detect')
+    .describe('What the master speaks; `detect` asks its request port (Salt: zeromq)'),
+  ssl: tlsOption()
+    .prefault(null)
+    .describe(`TLS on ws and tcp: True, or a map of ${TLS_MEMBERS}; chain and host name are checked unless cert_reqs is CERT_NONE`),
+  zmq_filtering: flag().default(false).describe("ZeroMQ: subscribe to the minion's own topics only; must be the same on the master"),
   master_finger: textList().prefault([]).describe("The fingerprint the master's key must have before it is trusted; of several masters a list"),
   verify_master_pubkey_sign: flag().default(false).describe("Verify the signature of the master's key"),
   master_sign_key_name: text()
@@ -99,6 +107,13 @@ const retryOptions = {
   request_channel_timeout: duration('s', SHORTEST_WAIT_MS).prefault(60).describe('One request to the master'),
   tcp_keepalive: flag().default(true).describe('Let TCP ask whether a silent master is still there'),
   tcp_keepalive_idle: duration('s').prefault(300).describe('Silence before it asks; 20 s at most (Salt: as long as set)'),
+  tcp_keepalive_intvl: keepAliveCount().default(-1).describe('Seconds between two questions; -1: 1 (Salt: the system\'s)'),
+  tcp_keepalive_cnt: keepAliveCount().default(-1).describe('Questions without an answer that end the connection; -1: 10 (Salt: the system\'s)'),
+}
+
+/** Linux takes 1 to 127 probes and up to 32767 s. */
+function keepAliveCount() {
+  return z.int({ error: 'expected a whole number' }).refine((value) => value === -1 || (value >= 1 && value <= 127), { error: 'must be 1 to 127, or -1' })
 }
 
 const workOptions = {

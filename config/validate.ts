@@ -9,11 +9,18 @@ export type OptionSchema = z.ZodObject<z.ZodRawShape>
 
 /** Problems of a failed parse. `raw` is what was parsed. */
 export function problemsOf(error: z.ZodError, schema: OptionSchema, layers: readonly Layer[], raw: unknown): Problem[] {
-  return error.issues.flatMap((issue) => {
+  return error.issues.flatMap((issue) => branchIssues(issue, valueAt(raw, issue.path.map(String)))).flatMap((issue) => {
     const path = issue.path.map(String)
     if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(key, path, schema, layers))
     return [{ severity: 'error', source: findSource(layers, path), option: path.join('.'), ...wordsOf(issue, valueAt(raw, path), path) } satisfies Problem]
   })
+}
+
+/** Where an option may be a map or something simpler and is a map: what is wrong inside that map, not that it is none of all. */
+function branchIssues(issue: z.core.$ZodIssue, value: unknown): z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union' || typeof value !== 'object' || value === null || Array.isArray(value)) return [issue]
+  const inside = issue.errors.find((errors) => errors.every(({ code, path }) => path.length > 0 || code === 'unrecognized_keys'))
+  return inside?.map((one) => ({ ...one, path: [...issue.path, ...one.path] })) ?? [issue]
 }
 
 /** What a top-level key that the schema does not have gets told. */
@@ -70,6 +77,7 @@ function keysUnder(schema: unknown, path: readonly string[]): string[] {
     const shape = object.shape as Record<string, unknown>
     return step === undefined ? Object.keys(shape) : keysUnder(shape[step], rest)
   }
+  if ('options' in object && Array.isArray(object.options)) return object.options.flatMap((one) => keysUnder(one, path))
   return 'valueType' in object && step !== undefined ? keysUnder(object.valueType, rest) : []
 }
 

@@ -3,37 +3,73 @@ import { lookup } from 'node:dns/promises'
 import { request as plainRequest } from 'node:http'
 import { request as tlsRequest } from 'node:https'
 import { isIP } from 'node:net'
-import type { MinionConfig } from '../../config/schema.ts'
-import { publishUrl, requestUrl } from '../transport/address.ts'
+import { systemClock } from '../clock.ts'
+import { type TransportOptions, transportSettings } from '../minion/transport-settings.ts'
+import { type Endpoint, hostPort, publishEndpoint, requestEndpoint } from '../transport/address.ts'
+import { probeTransport } from '../transport/probe.ts'
+import { transportOf } from '../transport/select.ts'
+import { openStream } from '../transport/stream.ts'
+import type { TransportKind, TransportSettings } from '../transport/settings.ts'
+import { tlsOptions } from '../transport/tls.ts'
 import type { Check, Finding } from './finding.ts'
 
-const LIMIT_MS = 10_000
+const LIMIT_MS = 15_000
 const ANSWER_MS = 5000
 /** A clock that is off by more makes logs, ages and certificates misleading; by the second it breaks what expires. */
 const CLOCK_WARN_MS = 30_000
 const CLOCK_FAIL_MS = 300_000
 
+export type MasterOptions = TransportOptions & { master: readonly string[]; publish_port: number }
+
 /** Checks of each configured master. `now`: the wall clock, milliseconds. */
-export function masterChecks(config: Pick<MinionConfig, 'master' | 'master_port' | 'publish_port'>, now: () => number): Check[] {
+export function masterChecks(config: MasterOptions, now: () => number): Check[] {
   return config.master.map((master): Check => ({ name: `master ${master}`, limitMs: LIMIT_MS, run: () => lookAtMaster(master, config, now) }))
 }
 
-async function lookAtMaster(master: string, config: Pick<MinionConfig, 'master_port' | 'publish_port'>, now: () => number): Promise<Finding[]> {
-  const address = { master, masterPort: config.master_port }
-  const request = requestUrl(address)
-  const name = await resolveName(request.hostname.replaceAll(/^\[|\]$/g, ''))
+async function lookAtMaster(master: string, config: MasterOptions, now: () => number): Promise<Finding[]> {
+  const settings: TransportSettings = { ...transportSettings(config, master), connectTimeoutMs: ANSWER_MS }
+  const request = requestEndpoint(settings)
+  const name = await resolveName(request.host)
   if (name.state === 'fail') return [name]
-  const asked = await Promise.all([
-    answer('request port', request, 'ret_port of the master, master_port here', now),
-    answer('publish port', publishUrl(address, config.publish_port), 'publish_port of the master and here', now),
-  ])
-  const ports = asked.map(({ finding }) => finding)
-  const clock = asked.flatMap(({ offsetMs }) => (offsetMs === undefined ? [] : [offsetMs])).at(0)
-  return [name, ...ports.map((finding, index) => (index === 1 ? publishFinding(finding, config) : finding)), ...(clock === undefined ? [] : [clockFinding(master, clock)])]
+  const [asked, publish] = await Promise.all([lookAtRequests(request, settings), lookAtPublications(publishEndpoint(settings, config.publish_port), settings)])
+  const offset = asked.spoken === 'ws' ? await clockOffset(request, settings, now) : undefined
+  return [name, asked.finding, publishFinding(publish, config), ...(offset === undefined ? [] : [clockFinding(master, offset)])]
+}
+
+/** Asks without the handshake of the protocol which transport is spoken there. */
+async function lookAtRequests(endpoint: Endpoint, settings: TransportSettings): Promise<{ finding: Finding; spoken?: TransportKind }> {
+  const check = `request port ${hostPort(endpoint)}`
+  try {
+    const spoken = await probeTransport(endpoint, settings, systemClock, new AbortController().signal)
+    const wanted = transportOf(settings)
+    if (wanted === spoken || wanted === 'detect') return { spoken, finding: { check, state: 'ok', what: `answers over ${spoken}` } }
+    const advice = `set transport: ${spoken} here, or transport: ${wanted} on the master; or is it another port?`
+    return { spoken, finding: { check, state: 'fail', what: `speaks ${spoken}, not ${wanted}`, advice } }
+  } catch (error) {
+    return { finding: unreachable(check, error, 'ret_port of the master, master_port here') }
+  }
+}
+
+/** Only connects: a master takes what it is sent there for a minion's. */
+async function lookAtPublications(endpoint: Endpoint, settings: TransportSettings): Promise<Finding> {
+  const check = `publish port ${hostPort(endpoint)}`
+  try {
+    const stream = await openStream(endpoint, settings, systemClock, new AbortController().signal, () => {})
+    stream.destroy()
+    return { check, state: 'ok', what: 'answers' }
+  } catch (error) {
+    return unreachable(check, error, 'publish_port of the master and here')
+  }
+}
+
+function unreachable(check: string, error: unknown, options: string): Finding {
+  const what = error instanceof Error ? error.message.replace(/^.* cannot be reached: /, '') : String(error)
+  if (what.includes('ECONNREFUSED')) return { check, state: 'fail', what: 'refuses connections', advice: `is the master running, and do the ports agree (${options})?` }
+  return { check, state: 'fail', what: `cannot be reached: ${what}`, advice: `do the ports agree (${options})? check routes and firewalls between this host and the master` }
 }
 
 /** While the option is Salt's default the master's own word wins, which comes with the handshake. */
-function publishFinding(finding: Finding, { publish_port: port }: Pick<MinionConfig, 'publish_port'>): Finding {
+function publishFinding(finding: Finding, { publish_port: port }: MasterOptions): Finding {
   if (finding.state === 'ok' || port !== 4505) return finding
   return { ...finding, state: 'warn', advice: `${finding.advice ?? ''}; or has it another publish_port, which it tells when the minion connects?` }
 }
@@ -49,33 +85,19 @@ async function resolveName(host: string): Promise<Finding> {
   }
 }
 
-interface Answered {
-  finding: Finding
-  /** How far our clock is ahead of the master's, milliseconds; undefined when it said nothing of the time. */
-  offsetMs: number | undefined
-}
-
-/** Asks without the handshake of the protocol: whatever answers proves the port and often tells the time. */
-function answer(port: string, url: URL, options: string, now: () => number): Promise<Answered> {
-  const isTls = url.protocol === 'wss:'
-  const target = new URL(url)
-  target.protocol = isTls ? 'https:' : 'http:'
-  const check = `${port} ${target.host}`
+/** How far our clock is ahead of the master's, milliseconds, by the date of an HTTP answer; undefined when it says nothing of the time. */
+async function clockOffset(endpoint: Endpoint, settings: TransportSettings, now: () => number): Promise<number | undefined> {
+  const { host, port, path, isTls } = endpoint
+  const target = { host, port, path, timeout: ANSWER_MS, agent: false, ...(isTls && (await tlsOptions(settings.tls))) }
   return new Promise((resolve) => {
-    const asking = (isTls ? tlsRequest : plainRequest)(target, { timeout: ANSWER_MS, agent: false })
-    const failed = (what: string, advice: string): void => resolve({ finding: { check, state: 'fail', what, advice }, offsetMs: undefined })
+    const asking = (isTls ? tlsRequest : plainRequest)(target)
     asking.on('response', (response) => {
       response.destroy()
       const said = Date.parse(response.headers.date ?? '')
-      resolve({ finding: { check, state: 'ok', what: 'answers' }, offsetMs: Number.isNaN(said) ? undefined : now() - said })
+      resolve(Number.isNaN(said) ? undefined : now() - said)
     })
-    asking.on('timeout', () => asking.destroy(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })))
-    asking.on('error', (error) => {
-      const code = codeOf(error)
-      if (code === 'ECONNREFUSED') failed('refuses connections', `is the master running, and do the ports agree (${options})?`)
-      else if (/^HPE_|ECONNRESET|EPIPE/.test(code)) failed(`answers something else than ws (${code})`, 'set transport: ws on the master, and check the port')
-      else failed(`cannot be reached (${code})`, 'check routes and firewalls between this host and the master')
-    })
+    asking.on('timeout', () => asking.destroy())
+    asking.on('error', () => resolve(undefined))
     asking.end()
   })
 }

@@ -2,6 +2,7 @@ import { createChannel } from './channel.ts'
 import { LinkError, messageOf } from './error.ts'
 import { systemFresh } from './fresh.ts'
 import { beginHandshake } from './handshake.ts'
+import { helloOf } from './hello.ts'
 import { createPublicationReader } from './publications.ts'
 import { createSealedRequests } from './sealed-requests.ts'
 import { nextSession } from './session.ts'
@@ -186,7 +187,8 @@ export function createConnection(settings: ConnectionSettings): Connection {
     const outcome = await authenticate()
     if (outcome.kind !== 'accepted') return end(outcome)
     const port = settings.publishPort ?? currentSession().publishPort
-    publish = await transport.openPublications(port, (frame) => reader.push(frame), ending.signal)
+    const hello = helloOf(currentSession(), settings.handshake.id, settings.keys.minion.privateKey)
+    publish = await transport.openPublications(port, (frame) => reader.push(frame), ending.signal, hello)
     publish.onClose((error) => end({ kind: 'lost', reason: error.message }))
     if (ending.signal.aborted) return publish.close()
     lastAnswer = clock.monotonic()

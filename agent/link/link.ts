@@ -205,7 +205,9 @@ export function createLink(settings: LinkSettings, parts: LinkParts): Link {
     get detail() {
       return detail
     },
-    maxRequestBytes: parts.transport.maxRequestBytes - ENVELOPE_BYTES,
+    get maxRequestBytes() {
+      return parts.transport.maxRequestBytes - ENVELOPE_BYTES
+    },
     start() {
       if (running !== undefined) return
       const stop = new AbortController()

@@ -11,10 +11,11 @@ import { loadMinionKey, type MinionKey } from '../keys/minion-key.ts'
 import { createLink } from '../link/link.ts'
 import type { Link } from '../link/port.ts'
 import type { Logger } from '../log.ts'
-import { linkSettings, transportSettings } from './settings.ts'
+import { linkSettings } from './settings.ts'
 import { nameOfMaster, type MasterLink } from './masters.ts'
+import { transportSettings } from './transport-settings.ts'
 import type { PillarKeeper } from '../pillar/keeper.ts'
-import { createWsTransport } from '../transport/ws.ts'
+import { createTransport } from '../transport/select.ts'
 import type { ValueObject } from '../wire/value.ts'
 
 /** One link per configured master, none when the minion runs without. */
@@ -26,12 +27,8 @@ export async function createLinks(loaded: LoadedConfig, log: Logger, clock: Cloc
   return pinnedMasterKeys(config.pki_dir, config.master).map(({ master, pinned }) => {
     const keys = { minion, pinned, ...(signing !== undefined && { masterSigningKey: signing }) }
     const settings = linkSettings(config, pick(grains.current(), config.autosign_grains))
-    const link = createLink(settings, {
-      transport: createWsTransport(transportSettings(config, master), clock),
-      keys,
-      clock,
-      log: log.child({ part: 'link', master }),
-    })
+    const own = log.child({ part: 'link', master })
+    const link = createLink(settings, { transport: createTransport(transportSettings(config, master), { clock, log: own }), keys, clock, log: own })
     return { master, link: wrap?.(link) ?? link }
   })
 }

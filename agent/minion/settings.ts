@@ -12,19 +12,7 @@ import { JOB_DEFAULTS, type JobsSettings } from '../jobs/settings.ts'
 import type { LinkSettings } from '../link/link.ts'
 import { DEFAULT_TIMING } from '../link/timing.ts'
 import { hostDefaults, type ReturnerHostSettings } from '../returner-host/host.ts'
-import type { WsSettings } from '../transport/ws.ts'
 import type { ValueObject } from '../wire/value.ts'
-
-/** The sockets to one of the configured masters. */
-export function transportSettings(config: MinionConfig, master: string): WsSettings {
-  return {
-    master,
-    masterPort: config.master_port,
-    connectTimeoutMs: 2 * config.auth_timeout,
-    // At least a second, since 0 means never.
-    keepAliveMs: config.tcp_keepalive ? Math.max(1000, Math.min(config.tcp_keepalive_idle, 20_000)) : 0,
-  }
-}
 
 /** Handshake and timing of a link. `autosignGrains`: the grains that the option names. */
 export function linkSettings(config: MinionConfig, autosignGrains: ValueObject): LinkSettings {

@@ -6,8 +6,11 @@ export interface Transport {
   readonly maxRequestBytes: number
   /** Opens a request socket, with a fresh look-up of the name. Rejects with a TransportError. */
   openRequests(signal: AbortSignal): Promise<RequestSocket>
-  /** Opens the publish socket on this port; every message goes to `onMessage`. Rejects with a TransportError. */
-  openPublications(port: number, onMessage: (message: Uint8Array) => void, signal: AbortSignal): Promise<Socket>
+  /**
+   * Opens the publish socket on this port; every message goes to `onMessage`. `hello` says who we are: one message, for the transport on
+   * which the minion speaks first. Rejects with a TransportError.
+   */
+  openPublications(port: number, onMessage: (message: Uint8Array) => void, signal: AbortSignal, hello: Uint8Array): Promise<Socket>
 }
 
 export interface Socket {

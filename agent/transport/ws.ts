@@ -1,37 +1,20 @@
 import { WebSocket } from 'ws'
-import { publishUrl, requestUrl } from './address.ts'
+import { type Endpoint, hostPort, publishEndpoint, requestEndpoint } from './address.ts'
 import { TransportError } from './port.ts'
 import { createReplyQueue } from './reply-queue.ts'
+import { DEFAULT_MAX_MESSAGE_BYTES } from './settings.ts'
+import { keepAlive, reasonOf } from './stream.ts'
+import { tlsOptions } from './tls.ts'
 import type { MasterAddress } from './address.ts'
 import type { RequestSocket, Socket, Transport } from './port.ts'
+import type { TransportSettings } from './settings.ts'
+import type { StreamSettings } from './stream.ts'
 import type { Clock } from '../clock.ts'
 
-/** TLS of `wss`: PEM texts. */
-export interface TlsSettings {
-  ca?: string
-  cert?: string
-  key?: string
-  /** False takes any certificate; default true. */
-  rejectUnauthorized?: boolean
-}
-
-export interface WsSettings extends MasterAddress {
-  /** Milliseconds a connect may take, name look-up and handshake included. */
-  connectTimeoutMs: number
-  /** Largest message taken from the master, bytes; default 128 MiB. */
-  maxMessageBytes?: number
-  /**
-   * Idle milliseconds before TCP asks whether the other end is still there; ten probes, a second apart, follow. 0 lets TCP never ask;
-   * 20 000 when left out.
-   */
-  keepAliveMs?: number
-  tls?: TlsSettings
-}
+export type WsSettings = MasterAddress & StreamSettings & Pick<TransportSettings, 'maxMessageBytes'>
 
 /** aiohttp's default `max_msg_size` on the master: 4 MiB, of which the last byte is already too much. */
 const MAX_REQUEST_BYTES = 4 * 1024 * 1024 - 1
-const DEFAULT_MAX_MESSAGE_BYTES = 128 * 1024 * 1024
-const DEFAULT_KEEP_ALIVE_MS = 20_000
 
 /**
  * Salt's ws transport, the minion's side (transport/ws.py): plain WebSockets, one msgpack value per binary message.
@@ -43,13 +26,13 @@ export function createWsTransport(settings: WsSettings, clock: Clock): Transport
     maxRequestBytes: MAX_REQUEST_BYTES,
     async openRequests(signal) {
       const replies = createReplyQueue(clock)
-      const socket = await open(requestUrl(settings), settings, clock, signal, (reply, from) => {
+      const socket = await open(requestEndpoint(settings), settings, clock, signal, (reply, from) => {
         if (!replies.settle(reply)) from.terminate()
       })
       return requestSocket(socket, replies)
     },
     async openPublications(port, onMessage, signal) {
-      return publishSocket(await open(publishUrl(settings, port), settings, clock, signal, onMessage))
+      return publishSocket(await open(publishEndpoint(settings, port), settings, clock, signal, onMessage))
     },
   }
 }
@@ -95,19 +78,20 @@ function publishSocket(socket: WebSocket): Socket {
  * Resolves with an open socket. Its listeners are there from the first moment on: no error of it is uncaught, and a message that
  * comes in one packet with the handshake's end is not missed.
  */
-function open(
-  url: URL, settings: WsSettings, clock: Clock, signal: AbortSignal, onMessage: (message: Uint8Array, from: WebSocket) => void,
+async function open(
+  endpoint: Endpoint, settings: WsSettings, clock: Clock, signal: AbortSignal, onMessage: (message: Uint8Array, from: WebSocket) => void,
 ): Promise<WebSocket> {
   const { promise, resolve, reject } = Promise.withResolvers<WebSocket>()
-  if (signal.aborted) return Promise.reject(new TransportError('ABORTED', 'the connect was given up'))
-  const socket = new WebSocket(url, {
-    ...settings.tls,
+  const tls = await tlsOf(endpoint, settings)
+  if (signal.aborted) throw new TransportError('ABORTED', 'the connect was given up')
+  const socket = new WebSocket(`${endpoint.isTls ? 'wss' : 'ws'}://${hostPort(endpoint)}${endpoint.path}`, {
+    ...tls,
     perMessageDeflate: false,
     followRedirects: false,
     maxPayload: settings.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES,
   })
   const fail = (code: 'UNREACHABLE' | 'ABORTED', why: string, cause?: unknown): void => {
-    reject(new TransportError(code, `${url.host} cannot be reached: ${why}`, { cause }))
+    reject(new TransportError(code, `${hostPort(endpoint)} cannot be reached: ${why}`, { cause }))
     socket.terminate()
   }
   const onAbort = (): void => fail('ABORTED', 'given up')
@@ -120,9 +104,8 @@ function open(
   socket.on('message', (data: Buffer, isBinary) => {
     if (isBinary) onMessage(data, socket)
   })
-  socket.on('error', (error) => fail('UNREACHABLE', messageOf(error), error))
-  const keepAliveMs = settings.keepAliveMs ?? DEFAULT_KEEP_ALIVE_MS
-  socket.on('upgrade', (response) => response.socket.setKeepAlive(keepAliveMs > 0, keepAliveMs))
+  socket.on('error', (error) => fail('UNREACHABLE', reasonOf(error), error))
+  socket.on('upgrade', (response) => keepAlive(response.socket, settings.keepAlive))
   socket.once('close', () => {
     settled()
     fail('UNREACHABLE', 'the socket has ended')
@@ -134,19 +117,10 @@ function open(
   return promise
 }
 
-const REASONS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'the connection is refused',
-  ENOTFOUND: 'its name is not known',
-  EAI_AGAIN: 'its name cannot be looked up now',
-  EHOSTUNREACH: 'there is no route to it',
-  ENETUNREACH: 'its network is not reachable',
-  ETIMEDOUT: 'no answer',
-}
-
-/** A refused connect to a name with several addresses carries its reasons inside. */
-function messageOf(error: Error): string {
-  if (error instanceof AggregateError) return [...new Set(error.errors.map((each) => (each instanceof Error ? messageOf(each) : String(each))))].join(', ')
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
-  // The system's own text names the address again.
-  return Object.hasOwn(REASONS, code) ? `${REASONS[code]} (${code})` : error.message
+async function tlsOf({ isTls }: Endpoint, settings: WsSettings): Promise<Awaited<ReturnType<typeof tlsOptions>>> {
+  try {
+    return isTls ? await tlsOptions(settings.tls) : {}
+  } catch (error) {
+    throw new TransportError('UNREACHABLE', reasonOf(error), { cause: error })
+  }
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { requestUrl, publishUrl } from './address.ts'
+import { type Endpoint, publishEndpoint, requestEndpoint } from './address.ts'
 import { createLanes } from './zeromq-requests.ts'
 import { messageOf, openZeromqSocket, systemLookup } from './zeromq-socket.ts'
 import { TransportError } from './port.ts'
@@ -60,23 +60,17 @@ export async function loadZeromq(load: () => Promise<ZeromqModule> = () => impor
  */
 export function createZeromqTransport(zeromq: ZeromqModule, settings: ZeromqSettings, clock: Clock, lookup: Lookup = systemLookup): Transport {
   const options = socketOptions(settings)
-  const targetOf = (url: URL): ZeromqTarget => ({
-    host: url.hostname.replace(/^\[|\]$/g, ''),
-    // A URL parser drops the port that its scheme has anyway.
-    port: url.port === '' ? 80 : Number(url.port),
-    connectTimeoutMs: settings.connectTimeoutMs,
-    ipv6: settings.ipv6,
-  })
+  const targetOf = ({ host, port }: Endpoint): ZeromqTarget => ({ host, port, connectTimeoutMs: settings.connectTimeoutMs, ipv6: settings.ipv6 })
 
   return {
     maxRequestBytes: Infinity,
     async openRequests(signal) {
-      const target = targetOf(requestUrl(settings))
+      const target = targetOf(requestEndpoint(settings))
       const open = (own: AbortSignal) => openZeromqSocket((family) => new zeromq.Request({ ...options, ...family }), target, { clock, lookup, signal: own })
       return createLanes(await open(signal), { open, maxLanes: MAX_LANES, idleMs: LANE_IDLE_MS, clock })
     },
     async openPublications(port, onMessage, signal) {
-      const target = targetOf(publishUrl(settings, port))
+      const target = targetOf(publishEndpoint(settings, port))
       const subscriptions = subscriptionsOf(settings)
       const socket = await openZeromqSocket((family) => {
         const subscriber = new zeromq.Subscriber({ ...options, ...family })

@@ -32,6 +32,11 @@ export function encodeSealed(sealed: Uint8Array, id: string, algorithms: Algorit
   })
 }
 
+/** What a minion says on the tcp publish socket: who it is, sealed with the shared key (channel/client.py `send_id`). Nothing answers it. */
+export function encodeHello(sealed: Uint8Array): Buffer {
+  return encode({ enc: 'aes', load: sealed, version: PROTOCOL_VERSION })
+}
+
 /** A request as a master reads it. */
 export type Request =
   | { enc: 'clear'; load: ValueObject; version: number }

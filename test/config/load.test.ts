@@ -155,13 +155,13 @@ describe('problems', () => {
   test('all of them are told at once, each with its place and what to do', async () => {
     write({
       minion: 'master: m\noutbox:\n  max_bytes: 64M\n  max_rowz: 1\nlog_level: loud\n',
-      'minion.d/x.conf': 'auth_timeout: [1]\nmaster_port: 70000\ntransport: zeromq\nrecon_default: soon\n',
+      'minion.d/x.conf': 'auth_timeout: [1]\nmaster_port: 70000\ntransport: carrier\nrecon_default: soon\n',
     })
 
     expect((await problemsOf()).toSorted()).toEqual([
       'minion.d/x.conf:1:15: error: auth_timeout: expected a duration such as "30s", or a number (s), got a list',
       'minion.d/x.conf:2:14: error: master_port: 70000 must be at most 65535',
-      'minion.d/x.conf:3:12: error: transport: "zeromq" only ws is supported; set `transport: ws` here and on the master',
+      'minion.d/x.conf:3:12: error: transport: "carrier" must be one of detect, ws, tcp, zeromq',
       'minion.d/x.conf:4:16: error: recon_default: "soon" is not a duration; write for example "30s", "5m" or "1h30m"',
       'minion:3:14: error: outbox.max_bytes: "64M" is not a size; write for example "64MiB", "1GB" or a number of bytes',
       'minion:4:3: error: outbox.max_rowz: unknown option; did you mean max_rows?',

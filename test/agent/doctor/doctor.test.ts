@@ -12,6 +12,7 @@ import { hostChecks, type HostFacts } from '../../../agent/doctor/host.ts'
 import { keyChecks } from '../../../agent/doctor/keys.ts'
 import { masterChecks } from '../../../agent/doctor/masters.ts'
 import { storeChecks } from '../../../agent/doctor/store.ts'
+import { loadConfig } from '../../../config/load.ts'
 import { runBrine } from '../../helpers/brine.ts'
 import { openTestOutbox } from '../outbox/support.ts'
 
@@ -64,8 +65,9 @@ describe('checks', () => {
 })
 
 describe('masters', () => {
-  async function look(name: string, requestPort: number, publishPort: number) {
-    const found = await runChecks(masterChecks({ master: [name], master_port: requestPort, publish_port: publishPort }, () => Date.now()))
+  async function look(name: string, requestPort: number, publishPort: number, flags: object = {}) {
+    const loaded = await loadConfig({ directory: root, environment: {}, flags: { id: 'web1', master: name, master_port: requestPort, publish_port: publishPort, ...flags } })
+    const found = await runChecks(masterChecks(loaded.config, () => Date.now()))
     return Object.fromEntries(found.map(({ check, state, what }) => [check.replace(/:\d+$/, ''), `${state} ${what}`]))
   }
 
@@ -74,7 +76,7 @@ describe('masters', () => {
 
     expect(await look('127.0.0.1', port, port)).toEqual({
       'dns 127.0.0.1': 'ok is an address',
-      'request port 127.0.0.1': 'ok answers',
+      'request port 127.0.0.1': 'ok answers over ws',
       'publish port 127.0.0.1': 'ok answers',
       'clock against 127.0.0.1': expect.stringMatching(/^ok -?[01] s apart$/),
     })
@@ -87,16 +89,25 @@ describe('masters', () => {
     expect((await look('127.0.0.1', port, port))['clock against 127.0.0.1']).toMatch(new RegExp(`^${state} this host is \\d+ s ${word}$`))
   })
 
+  test('a master that speaks another transport', async () => {
+    const silent = await listen(createTcpServer((socket) => socket.once('data', () => socket.end())))
+    const zeromq = await listen(createTcpServer((socket) => socket.write(Buffer.of(0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f))))
+
+    expect((await look('127.0.0.1', silent, silent))['request port 127.0.0.1']).toBe('ok answers over tcp')
+    expect((await look('127.0.0.1', silent, silent, { transport: 'ws' }))['request port 127.0.0.1']).toBe('fail speaks tcp, not ws')
+    expect((await look('127.0.0.1', zeromq, zeromq, { transport: 'tcp' }))['request port 127.0.0.1']).toBe('fail speaks zeromq, not tcp')
+  })
+
   test('a port that refuses, one that speaks something else, and a name that is none', async () => {
     const closed = createTcpServer()
     const refused = await listen(closed)
     await new Promise((resolve) => closed.close(resolve))
     const strange = await listen(createTcpServer((socket) => socket.end('SSH-2.0-x\r\n')))
 
-    expect(await look('localhost', refused, strange)).toMatchObject({
+    expect(await look('localhost', strange, refused)).toMatchObject({
       'dns localhost': expect.stringMatching(/^ok .*127\.0\.0\.1|^ok ::1/),
-      'request port localhost': 'fail refuses connections',
-      'publish port localhost': expect.stringMatching(/^fail (answers something else than ws|refuses)/),
+      'request port localhost': 'fail cannot be reached: what answers there is no Salt master',
+      'publish port localhost': 'fail refuses connections',
     })
     expect(await look('no-such-host.invalid', refused, strange)).toEqual({ 'dns no-such-host.invalid': expect.stringMatching(/^fail cannot be resolved \(E/) })
   })
@@ -204,7 +215,7 @@ describe('brine doctor', () => {
 
     expect(well.code).toBe(0)
     expect(well.stdout.trimEnd().split('\n').every((line) => /^(ok {2}|warn) {2}\S.*: \S/.test(line))).toBe(true)
-    expect(well.stdout).toMatch(/^ok {4}request port 127\.0\.0\.1:\d+: answers$/m)
+    expect(well.stdout).toMatch(/^ok {4}request port 127\.0\.0\.1:\d+: answers over ws$/m)
     expect(ill.code).toBe(1)
     expect(ill.stdout).toMatch(/^fail {2}returner sqlite3: .*needs the option "database".*; brine returner show sqlite3 tells its options/m)
     expect(ill.stdout).not.toContain('port')

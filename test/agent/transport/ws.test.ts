@@ -62,7 +62,11 @@ describe('a request socket', () => {
     expect(replies).toEqual(['a', 'b', 'c'])
   })
 
-  test.each([[{}, [true, 20_000]], [{ keepAliveMs: 5000 }, [true, 5000]], [{ keepAliveMs: 0 }, [false, 0]]])('%j: TCP keepalive is %j', async (extra, expected) => {
+  test.each([
+    [{}, [true, 20_000, undefined, undefined]],
+    [{ keepAlive: { idleMs: 5000, intervalMs: 2000, count: 3 } }, [true, 5000, 2000, 3]],
+    [{ keepAlive: { idleMs: 0 } }, [false, 0, undefined, undefined]],
+  ])('%j: TCP keepalive is %j', async (extra, expected) => {
     const setKeepAlive = vi.spyOn(TcpSocket.prototype, 'setKeepAlive')
     onTestFinished(() => setKeepAlive.mockRestore())
 
@@ -159,7 +163,7 @@ describe('a publish socket', () => {
   test('gives every message, also one that comes with the end of the handshake', async () => {
     server.on('connection', (socket) => socket.send('first', { binary: true }))
     const messages: string[] = []
-    sockets.push(await transport().openPublications(port, (message) => messages.push(Buffer.from(message).toString()), never))
+    sockets.push(await transport().openPublications(port, (message) => messages.push(Buffer.from(message).toString()), never, Buffer.alloc(0)))
     for (const client of server.clients) client.send('second', { binary: true })
     await until(() => messages.length === 2, 'both came')
     expect(messages).toEqual(['first', 'second'])
@@ -167,7 +171,7 @@ describe('a publish socket', () => {
   })
 
   test('ends at once even if the other side never reads', async () => {
-    const socket = await transport().openPublications(port, () => {}, never)
+    const socket = await transport().openPublications(port, () => {}, never, Buffer.alloc(0))
     for (const client of server.clients) client.pause()
     socket.close()
     expect(await closed(socket)).toBe('CLOSED')

@@ -213,7 +213,7 @@ describe('a connect', () => {
     await until(() => refusal(transport(requestPort).openRequests(never)).then((text) => text.startsWith('UNREACHABLE')), 'the port is free')
 
     expect(await refusal(transport(requestPort).openRequests(never))).toBe(`UNREACHABLE: 127.0.0.1:${requestPort} cannot be reached: refused`)
-    expect(await refusal(transport(1).openPublications(publishPort, () => {}, never))).toContain('UNREACHABLE')
+    expect(await refusal(transport(1).openPublications(publishPort, () => {}, never, Buffer.alloc(0)))).toContain('UNREACHABLE')
     await peer({ requestPort, publishPort })
     expect(await ask(await requests(requestPort), 'there')).toBe('there')
   })
@@ -255,7 +255,7 @@ describe('a connect', () => {
     expect(await late).toBe(`UNREACHABLE: 127.0.0.1:${port} cannot be reached: no answer within 5000 ms`)
 
     const abort = new AbortController()
-    const aborted = refusal(transport(port, {}, clock).openPublications(port, () => {}, abort.signal))
+    const aborted = refusal(transport(port, {}, clock).openPublications(port, () => {}, abort.signal, Buffer.alloc(0)))
     await until(() => clock.pending().length > 0, 'it tries')
     abort.abort()
     expect(await aborted).toContain('ABORTED')
@@ -278,7 +278,7 @@ describe('publications', () => {
 
   async function subscribed(master: ZeromqPeer, extra: Partial<ZeromqSettings>, port = master.publishPort) {
     const got: Buffer[] = []
-    const socket = kept(await transport(1, extra).openPublications(port, (message) => got.push(Buffer.from(message)), never))
+    const socket = kept(await transport(1, extra).openPublications(port, (message) => got.push(Buffer.from(message)), never, Buffer.alloc(0)))
     return { got, socket }
   }
 
