@@ -30,6 +30,8 @@ export interface DeliverySettings {
   masterless: boolean
   /** Returners that get every result: the options `ext_job_cache` and `return`. */
   alwaysOn: string[]
+  /** The returners that the name `multi_returner` stands for. */
+  multiReturner?: readonly string[]
   retry?: Partial<RetrySettings>
   drain?: Partial<DrainSettings>
   /** Deadlines of a send to a master and to a returner. */
@@ -134,7 +136,7 @@ export function createDelivery(settings: DeliverySettings, deps: DeliveryDeps): 
   })
 
   const intake = createIntake(
-    { masterless: settings.masterless, alwaysOn: settings.alwaysOn, resolveMs: settings.resolveMs ?? 10_000 },
+    { masterless: settings.masterless, alwaysOn: settings.alwaysOn, multiReturner: settings.multiReturner ?? [], resolveMs: settings.resolveMs ?? 10_000 },
     { outbox, catalogue, clock, logger, volatile, admit: lanes.admit, addressOf: deps.addressOf ?? (() => undefined) },
   )
 

@@ -9,6 +9,8 @@ export interface RouteSettings {
   masterless: boolean
   /** Returners that get every result: the options `ext_job_cache` and `return`. */
   alwaysOn: string[]
+  /** The returners that the name `multi_returner` stands for; none when the site uses no such name. */
+  multiReturner: readonly string[]
   /** How long finding out about a returner may hold up a job, milliseconds. */
   resolveMs: number
 }
@@ -25,6 +27,9 @@ export interface RouteDeps {
 /** Most returners that one job may name. */
 export const MAX_NAMES = 64
 
+/** Salt's returner that passes everything on to others (returners/multi_returner.py): here a name for them, each with a lane of its own. */
+const MULTI_RETURNER = 'multi_returner'
+
 /** Characters of a name that an error repeats. */
 const MAX_NAME = 100
 
@@ -40,7 +45,7 @@ export async function route(
   deps: RouteDeps,
 ): Promise<Routing> {
   const errors = Object.create(null) as Record<string, string>
-  const { asked, refused } = namesOf(request)
+  const { asked, refused } = namesOf(request, settings)
   if (refused > 0) errors['…'] = `${refused} more returners were named; at most ${MAX_NAMES} are taken`
   const options = {
     ...(request.retConfig === undefined ? {} : { retConfig: request.retConfig }),
@@ -48,7 +53,7 @@ export async function route(
   }
   const wanted = [
     ...asked.map((name) => ({ name, options })),
-    ...clean(settings.alwaysOn).map((name) => ({ name, options: {} })),
+    ...clean(settings.alwaysOn, settings).map((name) => ({ name, options: {} })),
   ]
   const resolved = await Promise.all(wanted.map(({ name, options: given }) => resolve(name, given, settings, deps)))
   const destinations = new Map<string, DestinationRef>()
@@ -68,13 +73,15 @@ export async function route(
   return { destinations: [...destinations.values()], errors }
 }
 
-function namesOf(request: ReturnerRequest): { asked: string[]; refused: number } {
-  const names = clean(request.names)
+function namesOf(request: ReturnerRequest, settings: RouteSettings): { asked: string[]; refused: number } {
+  const names = clean(request.names, settings)
   return { asked: names.slice(0, MAX_NAMES), refused: Math.max(0, names.length - MAX_NAMES) }
 }
 
-function clean(names: string[]): string[] {
-  return [...new Set(names.map((name) => name.trim()).filter((name) => name !== ''))]
+/** The names that are meant, each once. */
+function clean(names: readonly string[], { multiReturner }: RouteSettings): string[] {
+  const meant = names.map((name) => name.trim()).flatMap((name) => (name === MULTI_RETURNER && multiReturner.length > 0 ? multiReturner : [name]))
+  return [...new Set(meant.map((name) => name.trim()).filter((name) => name !== ''))]
 }
 
 type Resolved = { ref: DestinationRef } | { error: string }

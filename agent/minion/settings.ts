@@ -48,6 +48,7 @@ export function deliverySettings(config: MinionConfig): DeliverySettings {
   const { delivery } = config
   return {
     masterless: isMasterless(config),
+    multiReturner: config.multi_returner,
     alwaysOn: [...new Set([...config.ext_job_cache, ...config.return])],
     retry: { baseMs: delivery.backoff_base, capMs: delivery.backoff_cap, slowMs: delivery.operator_retry },
     drain: { perSecond: delivery.drain_rate, burst: delivery.drain_burst },

@@ -16,7 +16,10 @@ import { findSources, type Source } from './sources.ts'
 type Environment = Readonly<Record<string, string | undefined>>
 
 /** Options that name returners for every result. */
-const NAMING_OPTIONS = ['ext_job_cache', 'return'] as const
+const NAMING_OPTIONS = ['ext_job_cache', 'return', 'multi_returner'] as const
+
+/** The name that stands for those of the option of the same name. */
+const MULTI_RETURNER = 'multi_returner'
 
 /**
  * What is wrong with the returners of a configuration: names that no returner has, and options of the built-in ones that are unknown,
@@ -82,6 +85,8 @@ function nameProblems({ name, path }: NamedReturner, sources: ReadonlyMap<string
   const found = sources.get(name)
   if (found?.fault !== undefined) return [{ ...common, what: `the returner "${name}" is not loaded: ${found.fault}` }]
   if (found !== undefined) return []
+  if (name === MULTI_RETURNER && loaded.config.multi_returner.length > 0) return []
+  if (name === MULTI_RETURNER) return [{ ...common, what: 'multi_returner stands for no returners', advice: 'list them: multi_returner: [NAME, NAME]' }]
   const near = suggestName(name, sources.keys())
   const advice = near === undefined ? `there are ${[...sources.keys()].toSorted().join(', ')}` : `did you mean ${near}?`
   const places = ['returner_host.packages', ...loaded.config.returner_dirs].toReversed().join(' nor in ')

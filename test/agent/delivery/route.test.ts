@@ -5,7 +5,7 @@ import type { RouteDeps, RouteSettings } from '../../../agent/delivery/route.ts'
 import { createFakeClock } from '../../helpers/fake-clock.ts'
 import { returnerRef } from './fake-outbox.ts'
 
-const settings: RouteSettings = { masterless: false, alwaysOn: [], resolveMs: 10_000 }
+const settings: RouteSettings = { masterless: false, alwaysOn: [], multiReturner: [], resolveMs: 10_000 }
 
 const catalogue: ReturnerCatalogue = {
   async resolve(name, request) {
@@ -45,6 +45,18 @@ describe('the route of a return', () => {
     const routing = await route({ names: ['a', ' a', '', 'a'] }, undefined, { ...settings, alwaysOn: ['a', 'b'] }, deps())
 
     expect(routing.destinations.map(({ name }) => name)).toEqual(['a', 'b'])
+  })
+
+  it('puts in the place of multi_returner those that it stands for, each once, with the profile of the job', async () => {
+    const multi = { ...settings, multiReturner: ['a', ' b '], alwaysOn: ['multi_returner', 'c'] }
+    const routing = await route({ names: ['multi_returner', 'b', 'd'] }, 'aa:bb', multi, deps())
+    expect(routing.destinations.map(({ name }) => name)).toEqual(['master:aa:bb', 'a', 'b', 'd', 'c'])
+
+    const profiled = await route({ names: ['multi_returner'], retConfig: 'alt' }, undefined, { ...multi, alwaysOn: [] }, deps())
+    expect(profiled.destinations.map(({ name }) => name)).toEqual(['a{"retConfig":"alt"}', 'b{"retConfig":"alt"}'])
+
+    const none = await route({ names: ['multi_returner'] }, undefined, settings, deps())
+    expect(none.destinations.map(({ name }) => name)).toEqual(['multi_returner'])
   })
 
   it('gives ret_config and ret_kwargs to what was asked for, not to what the site has always on', async () => {

@@ -109,6 +109,15 @@ describe('names in ext_job_cache and return', () => {
     ])
   })
 
+  test('of multi_returner are looked at like others, and it must stand for some', async () => {
+    expect(await problems('ext_job_cache: multi_returner\nmulti_returner: [local, nowhere]\n')).toEqual([
+      expect.stringMatching(/^4:25: error: multi_returner: there is no returner "nowhere"/),
+    ])
+    expect(await problems('return: multi_returner\n')).toEqual([
+      expect.stringMatching(/^3:9: error: return: multi_returner stands for no returners; list them: multi_returner: \[NAME, NAME\]$/),
+    ])
+  })
+
   test('of a site\'s files and packages are known', async () => {
     writeFileSync(join(root, 'returners', 'mine.ts'), '')
     expect(await problems('return: mine,theirs\nreturner_host: {packages: {theirs: brine-theirs}}\n')).toEqual([])
