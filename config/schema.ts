@@ -6,6 +6,7 @@ import { z } from 'zod'
 import { fileServerOptions } from './file-server-options.ts'
 import { count, duration, flag, logLevel, oneOf, path, share, size, text, textList } from './option-types.ts'
 import { pillarOptions } from './pillar-options.ts'
+import { rulesSchema } from './returner-rules.ts'
 import { TLS_MEMBERS, tlsOption } from './tls-option.ts'
 
 /** Waits and time limits below this would keep a processor busy, or leave no time to answer. */
@@ -226,6 +227,8 @@ const returnerHost = z
   .prefault({})
   .describe('The processes returners run in (not in Salt)')
 
+const returnerDefaults = rulesSchema.prefault({}).describe('Rules of every returner; its own options may hold the same (not in Salt)')
+
 const jobs = z
   .strictObject({
     queue: count(1).default(1000).describe('Jobs that wait at most'),
@@ -261,6 +264,7 @@ export const minionSchema = z.object({
   outbox,
   delivery,
   returner_host: returnerHost,
+  returner_defaults: returnerDefaults,
   jobs,
 })
 

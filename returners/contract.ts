@@ -23,6 +23,8 @@ export interface ReturnRecord {
   metadata?: Record<string, unknown>
   schedule?: string
   returner_errors?: Record<string, unknown>
+  /** Present when the size cap of its destination (`max_size`) cut it: bytes of its JSON before, the cap, and the command that shows the whole. */
+  truncated?: { bytes: number; limit: number; whole: string }
 }
 
 /** One item of a batch. */

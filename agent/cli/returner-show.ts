@@ -8,6 +8,7 @@ import { isSecretName } from '../../config/secret.ts'
 import type { Description } from '../returner-host/definition.ts'
 import type { ReturnerListing } from '../returner-host/library.ts'
 import { optionNames } from '../returner-host/prepare.ts'
+import { isRule } from '../returner-host/rules.ts'
 import { printable } from './table.ts'
 
 type Option = Description['options'][number]
@@ -60,6 +61,7 @@ function configuredValues({ raw, sources }: LoadedConfig, description: Descripti
 
 /** Where a secret is read from may be seen, the secret not. */
 function masked(option: string, { value, path }: FoundOption, options: readonly Option[]): unknown {
+  if (isRule(option)) return value
   const row = options.find((one) => one.name === option)
   const hide = (one: unknown): unknown => (isReference(one) ? one : '***')
   if (row?.secret === 'values' && typeof value === 'object' && value !== null) return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, hide(one)]))

@@ -45,7 +45,16 @@ export function renderStatus(status: AgentStatus, now: number, width: number): s
     { title: 'NEXT', align: 'right', value: (row) => (row.nextAttemptAt === null ? '-' : formatDuration(Math.max(0, row.nextAttemptAt - now))) },
     { title: 'ERROR', value: (row) => (isOver(row) ? '' : (row.lastError ?? '')), shrinks: true },
   ], width)
-  return [...lines, '', ...(status.masters.length === 0 ? ['runs without a master'] : masters), '', ...(status.lanes.length === 0 ? ['no destination yet'] : lanes)]
+  const filtered = status.lanes.flatMap(filteredLine).map((line) => cutTo(line, width))
+  const shownMasters = status.masters.length === 0 ? ['runs without a master'] : masters
+  return [...lines, '', ...shownMasters, '', ...(status.lanes.length === 0 ? ['no destination yet'] : lanes), ...filtered]
+}
+
+/** What a filter left out is no delivery, and nothing to be silent about. */
+function filteredLine({ destination, filtered }: AgentStatus['lanes'][number]): string[] {
+  if (filtered === undefined) return []
+  const returns = filtered.count === 1 ? '1 return' : `${filtered.count} returns`
+  return [`${printable(destination)}: its filter left out ${returns} since the start; of the last one: ${printable(filtered.last)}`]
 }
 
 /** Nothing waits and nothing failed for good: an error of the past would look like one of now. */

@@ -15,6 +15,8 @@ export interface AgentStatus {
     queued: number
     dead: number
     inFlight: number
+    /** Left out by the filter of its returner since the agent started; why the last one was. */
+    filtered?: { count: number; last: string }
     /** Of the oldest return that waits, wall-clock milliseconds of its acceptance; null when none does. */
     oldestQueuedAt: number | null
     /** Wall-clock milliseconds; null when nothing waits. */

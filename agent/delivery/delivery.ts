@@ -12,6 +12,8 @@ import type { SendLimits } from './bounded-send.ts'
 import { masterDestinationName, masterOf } from './destination-name.ts'
 import { DEFAULT_DRAIN } from './drain-rate.ts'
 import type { DrainSettings } from './drain-rate.ts'
+import { createFilters } from './filtered.ts'
+import type { FilteredReport } from './filtered.ts'
 import { createIntake } from './intake.ts'
 import { createLane } from './lane.ts'
 import { createLanes } from './lanes.ts'
@@ -70,6 +72,8 @@ export interface DeliveryStatus {
   lanes: LaneReport[]
   volatile: VolatileReport
   answers: AnswerReport
+  /** What the filters of returners left out since the agent started. */
+  filtered: FilteredReport[]
 }
 
 export interface Delivery {
@@ -135,9 +139,10 @@ export function createDelivery(settings: DeliverySettings, deps: DeliveryDeps): 
     },
   })
 
+  const filters = createFilters(catalogue, logger)
   const intake = createIntake(
     { masterless: settings.masterless, alwaysOn: settings.alwaysOn, multiReturner: settings.multiReturner ?? [], resolveMs: settings.resolveMs ?? 10_000 },
-    { outbox, catalogue, clock, logger, volatile, admit: lanes.admit, addressOf: deps.addressOf ?? (() => undefined) },
+    { outbox, catalogue, clock, logger, volatile, filters, admit: lanes.admit, addressOf: deps.addressOf ?? (() => undefined) },
   )
 
   return {
@@ -158,7 +163,7 @@ export function createDelivery(settings: DeliverySettings, deps: DeliveryDeps): 
       await volatile.stop()
       alarms.stop()
     },
-    status: () => ({ lanes: lanes.report(), volatile: volatile.report(), answers: answers.report() }),
+    status: () => ({ lanes: lanes.report(), volatile: volatile.report(), answers: answers.report(), filtered: filters.report() }),
     async wake(jid, master) {
       const destination = masterDestinationName(master)
       try {

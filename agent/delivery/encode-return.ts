@@ -70,7 +70,7 @@ function nameOf(fun: string | string[]): string {
 }
 
 /** A multi-function job succeeded when all of its functions did. */
-function isSuccess(success: JobReturn['success']): boolean {
+export function isSuccess(success: JobReturn['success']): boolean {
   if (typeof success === 'boolean') return success
   return Object.values(success).every((one) => one === true)
 }

@@ -24,6 +24,7 @@ import { carry } from './carry.ts'
 import { createClaimer } from './claimer.ts'
 import { createDrainRate } from './drain-rate.ts'
 import type { DrainSettings } from './drain-rate.ts'
+import { createLinger } from './linger.ts'
 import type { Judgement } from './judgement.ts'
 import type { Destination } from './port.ts'
 import { retryDelay } from './retry-policy.ts'
@@ -101,6 +102,7 @@ export function createLane(ref: DestinationRef, settings: LaneSettings, deps: La
   const drain = createDrainRate(settings.drain, clock)
   const settler = createSettler(outbox, settings.retry, clock, logger)
   const claimer = createClaimer(ref.name, outbox, drain, clock)
+  const linger = createLinger(ref.name, outbox, clock)
   const flights = new Set<Flight>()
   const stopping = new AbortController()
   const counts = { delivered: 0, retried: 0, resent: 0 }
@@ -146,6 +148,8 @@ export function createLane(ref: DestinationRef, settings: LaneSettings, deps: La
       const probe = breaker.state.mode === 'down'
       const room = settings.maxInFlightBytes - bytesInFlight()
       if (flights.size > 0 && (probe || flights.size >= destination.maxInFlight || room <= 0)) return Infinity
+      const lingerMs = probe ? 0 : linger.waitMs(destination)
+      if (lingerMs > 0) return lingerMs
       const batch = probe
         ? claimer.takeProbe()
         : claimer.take(Math.max(1, destination.maxBatch), Math.min(settings.maxBatchBytes, room))
@@ -289,6 +293,7 @@ export function createLane(ref: DestinationRef, settings: LaneSettings, deps: La
     },
     nudge() {
       breaker.nudge()
+      linger.end()
       if (mode.kind === 'paused') mode.until = clock.monotonic()
       wake()
     },

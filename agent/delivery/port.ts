@@ -23,6 +23,8 @@ export interface Destination {
   /** How many returns one send may hold, and how many sends may be under way. */
   readonly maxBatch: number
   readonly maxInFlight: number
+  /** How long a send waits for more to come when it would not be full, milliseconds; not at all when absent. */
+  readonly lingerMs?: number
   /** Version of the rules that derive what is sent from what is stored; kept with each delivery. */
   readonly viewVersion?: number
   /** Hands a batch over; resolves when the destination has answered. Never rejects for a failure of the destination. */
@@ -45,6 +47,17 @@ export interface Routing {
   destinations: DestinationRef[]
   /** Returner names that could not be resolved: name → why. Goes into the return as `returner_errors`. */
   errors: Record<string, string>
+  /** Of the destinations those that the job itself asked for: destination → the returner's name in its request. */
+  asked?: ReadonlyMap<string, string>
+  /** True when a master asked for the job. */
+  fromMaster?: boolean
+}
+
+/** What a filter may look at. */
+export interface ReturnFacts {
+  fun: string | string[]
+  success: boolean
+  source: 'master' | 'schedule' | 'call'
 }
 
 /** The one way in for finished jobs, whatever started them. */
@@ -66,6 +79,8 @@ export interface VolatileAnswers {
 
 /** What the routing may ask of the returners there are. Implemented by the returner host. */
 export interface ReturnerCatalogue {
+  /** Why a return does not go to a destination, by the filter of its returner; null when it does. No filters when absent. */
+  leftOut?(ref: DestinationRef, facts: ReturnFacts): string | null
   /**
    * Gives the destination, or says why no return can ever reach it: unknown, disabled, not configured, wrong `ret_kwargs`.
    * `problem`: it is there, but an operator has to mend its file or options first; its returns are queued meanwhile.

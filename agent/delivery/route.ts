@@ -57,6 +57,7 @@ export async function route(
   ]
   const resolved = await Promise.all(wanted.map(({ name, options: given }) => resolve(name, given, settings, deps)))
   const destinations = new Map<string, DestinationRef>()
+  const askedFor = new Map<string, string>()
   if (master !== undefined && !settings.masterless) {
     const ref = masterDestination(master, deps.addressOf(master))
     deps.admit(ref)
@@ -65,12 +66,13 @@ export async function route(
   for (const [index, { name }] of wanted.entries()) {
     const found = resolved[index]
     if (found === undefined) continue
+    if ('ref' in found && index < asked.length) askedFor.set(found.ref.name, name.slice(0, MAX_NAME))
     if ('error' in found) errors[name.slice(0, MAX_NAME)] = found.error
     else if (destinations.has(found.ref.name)) continue
     else if (deps.admit(found.ref)) destinations.set(found.ref.name, found.ref)
     else errors[name.slice(0, MAX_NAME)] = 'too many destinations have returns queued already'
   }
-  return { destinations: [...destinations.values()], errors }
+  return { destinations: [...destinations.values()], errors, asked: askedFor, ...(request.fromMaster === true && { fromMaster: true }) }
 }
 
 function namesOf(request: ReturnerRequest, settings: RouteSettings): { asked: string[]; refused: number } {

@@ -60,9 +60,10 @@ export async function routeAllowed(
   if (publication.local === true) return intake.route(returners, master)
   const refused = returners.names.filter((name) => !masterMayName(name, returners.retConfig, masterReturners))
   const allowed = { ...returners, names: returners.names.filter((name) => !refused.includes(name)), fromMaster: true }
-  const { destinations, errors } = await intake.route(allowed, master)
+  const routing = await intake.route(allowed, master)
   const why = "a master may not name it: the minion's option master_returners does not allow it"
-  return { destinations, errors: Object.assign(Object.create(null) as Record<string, string>, errors, Object.fromEntries(refused.map((name) => [name.slice(0, MAX_NAME), why]))) }
+  const errors = Object.assign(Object.create(null) as Record<string, string>, routing.errors, Object.fromEntries(refused.map((name) => [name.slice(0, MAX_NAME), why])))
+  return { ...routing, errors }
 }
 
 /** Characters of a name that an error repeats. */

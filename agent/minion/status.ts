@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { LoadedConfig } from '../../config/load.ts'
 import type { AgentStatus } from '../control/status.ts'
 import type { Delivery } from '../delivery/delivery.ts'
+import type { FilteredReport } from '../delivery/filtered.ts'
 import { packageRoot } from '../entry-points.ts'
 import type { Jobs } from '../jobs/jobs.ts'
 import type { MasterLink } from './masters.ts'
@@ -21,7 +22,11 @@ interface StatusParts {
 /** The agent's state as `brine status` shows it: the lanes with the outbox's books. */
 export function statusOf({ config, outbox, delivery, jobs, links, uptimeMs }: StatusParts): AgentStatus {
   const store = outbox.status()
-  const lanes = new Map(delivery.status().lanes.map((lane) => [lane.destination, lane]))
+  const { lanes: reports, filtered } = delivery.status()
+  const lanes = new Map(reports.map((lane) => [lane.destination, lane]))
+  const leftOut = new Map(filtered.map((one) => [one.destination, one]))
+  // A destination whose filter left everything out has no books.
+  const books = [...store.destinations, ...filtered.filter(({ destination }) => store.destinations.every(({ name }) => name !== destination)).map(noBooks)]
   return {
     id: config.id,
     version: packageVersion(),
@@ -33,17 +38,18 @@ export function statusOf({ config, outbox, delivery, jobs, links, uptimeMs }: St
       fingerprint: link.fingerprint ?? null,
       lastError: link.state === 'connected' ? null : (link.detail ?? null),
     })),
-    lanes: store.destinations.map((books) => {
-      const lane = lanes.get(books.name)
+    lanes: books.map((book) => {
+      const lane = lanes.get(book.name)
       return {
-        destination: books.name,
+        destination: book.name,
         state: lane?.state ?? 'idle',
-        accepted: books.accepted,
-        delivered: books.delivered,
-        queued: books.queued,
-        dead: books.dead,
+        accepted: book.accepted,
+        delivered: book.delivered,
+        queued: book.queued,
+        dead: book.dead,
         inFlight: lane?.inFlight ?? 0,
-        oldestQueuedAt: books.oldestQueuedAt,
+        ...filteredOf(leftOut.get(book.name)),
+        oldestQueuedAt: book.oldestQueuedAt,
         nextAttemptAt: lane?.nextAttemptAt ?? null,
         lastError: lane?.lastError ?? null,
       }
@@ -52,6 +58,14 @@ export function statusOf({ config, outbox, delivery, jobs, links, uptimeMs }: St
     store: { diskBytes: store.diskBytes, limitBytes: store.limitBytes },
     storeUnavailable: store.unavailable,
   }
+}
+
+function filteredOf(report: FilteredReport | undefined): Pick<AgentStatus['lanes'][number], 'filtered'> {
+  return report === undefined ? {} : { filtered: { count: report.count, last: report.last } }
+}
+
+function noBooks({ destination }: { destination: string }) {
+  return { name: destination, accepted: 0, delivered: 0, queued: 0, dead: 0, oldestQueuedAt: null }
 }
 
 /** The version in package.json. */

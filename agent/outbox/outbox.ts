@@ -119,7 +119,7 @@ function jobsOf({ memory, commits, reading }: Store): Pick<Outbox, 'receive' | '
   }
 }
 
-type DeliveryMethods = 'accept' | 'claim' | 'settle' | 'release' | 'lastReturnId' | 'nextDue' | 'queuedDestinations'
+type DeliveryMethods = 'queuedCount' | 'accept' | 'claim' | 'settle' | 'release' | 'lastReturnId' | 'nextDue' | 'queuedDestinations'
 
 function deliveriesOf(store: Store): Pick<Outbox, DeliveryMethods> {
   const { memory, commits, listeners, reading } = store
@@ -148,6 +148,7 @@ function deliveriesOf(store: Store): Pick<Outbox, DeliveryMethods> {
       for (const id of deliveryIds) claims.remove(id)
     },
     lastReturnId: () => memory.lastReturnId,
+    queuedCount: (destination) => reading((session) => session.books.find(destination)?.queued ?? 0, 0),
     nextDue: (destination) =>
       reading((session) => {
         const due = session.claimer.nextDue(destination)

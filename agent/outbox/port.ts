@@ -195,6 +195,8 @@ export interface Outbox {
   lastReturnId(): number
   /** Earliest `dueAt` among the destination's set-aside deliveries; null when none waits. */
   nextDue(destination: string): number | null
+  /** How many deliveries to a destination are queued, those that were claimed or set aside too. Costs nothing. */
+  queuedCount(destination: string): number
   /** Whether a delivery of this job to this destination is still queued. */
   isQueued(jid: string, destination: string): boolean
   /** Names of destinations with something queued, with their specs: lanes are made from it at start. */

@@ -10,6 +10,8 @@ import { checkOptions, type OptionIssue } from '../../returners/lib/check-option
 import { type OptionRow, optionTable } from '../../returners/lib/option-table.ts'
 import { configuredBuiltIns } from './configured.ts'
 import { optionNames } from './prepare.ts'
+import { ruleProblems } from './check-rules.ts'
+import { isRule } from './rules.ts'
 import { resolveSecrets } from './secrets.ts'
 import { findSources, type Source } from './sources.ts'
 
@@ -36,6 +38,7 @@ export async function checkReturners(loaded: LoadedConfig, environment: Environm
     ...missingDirectories(loaded),
     ...named.flatMap((one) => nameProblems(one, sources, loaded)),
     ...Object.keys(builtInReturners).flatMap((name) => mapProblems(name, sources, loaded)),
+    ...ruleProblems(loaded, sources.keys()),
   ]
   for (const { definition, profiles } of await configuredBuiltIns(raw, named.map(({ name }) => name))) {
     // A site's file of the same name takes its place, and its options.
@@ -121,7 +124,7 @@ function profileProblems(check: ProfileCheck): Problem[] {
 
 function unknownOptions({ loaded, definition }: ProfileCheck, own: ReadonlyMap<string, FoundOption>, rows: readonly OptionRow[]): Problem[] {
   const known = rows.map((row) => row.name)
-  return [...own].filter(([option]) => !known.includes(option)).map(([option, { path, from }]) => {
+  return [...own].filter(([option]) => !known.includes(option) && !isRule(option)).map(([option, { path, from }]) => {
     const near = suggestName(option, known)
     const all = known.length === 0 ? 'it has none' : `it has ${known.join(', ')}`
     return {

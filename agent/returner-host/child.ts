@@ -14,8 +14,8 @@ import { entryPoint, packageRoot } from '../entry-points.ts'
 import { describeDefinition, readDefinition } from './definition.ts'
 import { failureOf } from './failure.ts'
 import { readFrames, writeFrame } from './frames.ts'
-import { decodeRequest, encodeAnswer, type FromChild, type LoadSpec, maxRequestBytes, type OpenContext, type ToChild } from './protocol.ts'
-import { viewItem } from './view.ts'
+import { decodeRequest, encodeAnswer, type FromChild, type LoadSpec, maxRequestBytes, type ToChild } from './protocol.ts'
+import { createView } from './view.ts'
 
 /** How long a returner may take to close when the agent is gone. */
 const lastCloseMs = 2000
@@ -95,25 +95,27 @@ function loadError(error: unknown): Error {
 function createSession(answer: (message: FromChild) => void) {
   let definition: ReturnerDefinition<unknown> | undefined
   let handle: ReturnerHandle | undefined
+  let viewItem: ReturnType<typeof createView> | undefined
   const calls = new Map<number, AbortController>()
 
-  async function open(raw: Record<string, unknown>, context: OpenContext): Promise<number | null> {
+  async function open({ options: raw, context, view }: Extract<ToChild, { method: 'open' }>): Promise<number | null> {
     if (definition === undefined) throw new TypeError('nothing is loaded')
     const checked = checkOptions(definition.options, raw)
     if (!checked.ok) {
       const issues = checked.issues.map((issue) => (issue.option === '' ? issue.message : `option "${issue.option}": ${issue.message}`))
       throw new OperatorError(issues.join('; '))
     }
+    viewItem = createView(view)
     handle = await definition.open(checked.options, { ...context, now: () => Date.now() })
     return definition.deadlineSeconds?.(checked.options) ?? null
   }
 
   async function send(id: number, request: Extract<ToChild, { method: 'send' }>): Promise<null> {
-    if (handle === undefined) throw new TypeError('nothing is open')
+    if (handle === undefined || viewItem === undefined) throw new TypeError('nothing is open')
     const controller = new AbortController()
     calls.set(id, controller)
     try {
-      await handle.returner(request.items.map((item) => viewItem(item, request)), controller.signal)
+      await handle.returner(request.items.map(viewItem), controller.signal)
       return null
     } finally {
       calls.delete(id)
@@ -133,7 +135,7 @@ function createSession(answer: (message: FromChild) => void) {
         return checked.ok ? [] : checked.issues
       }
       case 'open':
-        return open(request.options, request.context)
+        return open(request)
       case 'send':
         return send(request.id, request)
       case 'close':

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { ReturnerDefinition } from '../../returners/contract.ts'
+import { RULE_NAMES } from '../../config/returner-rules.ts'
 import { optionTable } from '../../returners/lib/option-table.ts'
 
 const namePattern = /^[a-z0-9_]{1,64}$/
@@ -57,6 +58,8 @@ export function readDefinition(exports: unknown): ReturnerDefinition<unknown> {
   if (candidate === undefined) throw new TypeError('there is no default export; write "export default defineReturner({…})"')
   const parsed = definitionShape.safeParse(candidate)
   if (!parsed.success) throw new TypeError(`not a returner: ${parsed.error.issues.map((issue) => issue.message).join('; ')}`)
+  const taken = optionTable(parsed.data.options).filter(({ name }) => RULE_NAMES.includes(name))
+  if (taken.length > 0) throw new TypeError(`not a returner: the agent keeps the option ${taken.map(({ name }) => name).join(', ')} for every returner; call yours something else`)
   return candidate as ReturnerDefinition<unknown>
 }
 

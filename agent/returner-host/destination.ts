@@ -7,7 +7,6 @@ import type { Value } from '../wire/value.ts'
 import { sendResultOf } from './failure.ts'
 import type { OptionsRequest } from './prepare.ts'
 import type { Runner } from './runner.ts'
-import { viewVersion } from './view.ts'
 
 /** What a queued destination remembers of the job that asked for it. */
 export interface ReturnerSpec extends OptionsRequest {
@@ -76,15 +75,27 @@ export function deliveryKey(delivery: Pick<ClaimedDelivery, 'jid' | 'minionId'>,
   return key.length <= maxKeyLength ? key : createHash('sha256').update(key).digest('hex')
 }
 
-/** A runner as the lanes see it. `maxBatch` is asked for anew: it is known once the returner has been described. */
-export function createDestination(name: string, runner: Runner, maxBatch: () => number, onClosed: () => void): Destination {
+/** What a destination's returner and rules say of its sends. */
+export interface Traits {
+  maxBatch: number
+  lingerMs: number
+  viewVersion: number
+}
+
+/** A runner as the lanes see it. `traits` are asked for anew: some are known once the returner has been described. */
+export function createDestination(name: string, runner: Runner, traits: () => Traits, onClosed: () => void): Destination {
   return {
     name,
     get maxBatch() {
-      return maxBatch()
+      return traits().maxBatch
+    },
+    get lingerMs() {
+      return traits().lingerMs
+    },
+    get viewVersion() {
+      return traits().viewVersion
     },
     maxInFlight: 1,
-    viewVersion,
     async send(batch, signal) {
       const ids = new Map<string, number>()
       const items = batch.map((delivery) => {

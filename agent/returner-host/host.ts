@@ -17,11 +17,15 @@ import { type OptionsRequest, type Prepared, prepareOptions } from './prepare.ts
 import { createProcessRunner } from './process-runner.ts'
 import { refuseMasterKwargs } from './master-kwargs.ts'
 import type { LoadSpec } from './protocol.ts'
+import { createRuleBook } from './rule-book.ts'
+import { leftOutBy } from './filter.ts'
 import { createRenewableRunner, type RenewableRunner } from './renewable-runner.ts'
 import { nothing, type RunnerLimits } from './runner.ts'
 import type { SourceSettings } from './sources.ts'
 
 export interface ReturnerHostSettings extends SourceSettings, RunnerLimits {
+  /** Largest return that any returner gets, bytes of JSON; a larger one is cut. */
+  maxRecordBytes: number
   minionId: string
   /** The agent's directory for returners: working directory of their processes. Made when missing, 0700. */
   stateDir: string
@@ -92,6 +96,7 @@ export function createReturnerHost(settings: ReturnerHostSettings, deps: Returne
   const child = { environment: cleanEnvironment(settings.environment), stateDir: settings.stateDir }
   const library = createLibrary({ ...settings, child: { ...child, memoryLimitBytes: settings.memoryLimitBytes } }, clock, logger)
   const open = new Set<OpenDestination>()
+  const rules = createRuleBook(deps.config, (name) => library.get(name)?.description?.configNames)
   const prepare = (spec: ReturnerSpec) => prepareNow(library, spec, settings, deps, true)
 
   function createRunner(ref: DestinationRef, spec: ReturnerSpec): RenewableRunner {
@@ -102,7 +107,9 @@ export function createReturnerHost(settings: ReturnerHostSettings, deps: Returne
     const inProcess = () => createProcessRunner({ limits: settings, child, context, prepare: () => prepare(spec) }, clock, log)
     return createRenewableRunner(async () => {
       const entry = await library.describe(spec.returner)
-      if (entry?.definition?.isolation !== 'inline') return inProcess()
+      // Patterns may take long on a hostile text: nothing of the agent waits for them.
+      const hasPatterns = (rules(spec.returner, spec.retConfig).redaction?.patterns ?? []).length > 0
+      if (entry?.definition?.isolation !== 'inline' || hasPatterns) return inProcess()
       return createInlineRunner({ limits: settings, definition: entry.definition, context, prepare: () => prepare(spec) }, clock)
     })
   }
@@ -112,7 +119,11 @@ export function createReturnerHost(settings: ReturnerHostSettings, deps: Returne
     usable(library, spec.returner)
     const opened: OpenDestination = { name: ref.name, runner: createRunner(ref, spec), spec }
     open.add(opened)
-    return createDestination(ref.name, opened.runner, () => library.get(spec.returner)?.description?.maxBatch ?? 1, () => open.delete(opened))
+    const traits = () => {
+      const { maxBatch = Infinity, lingerMs, viewVersion } = rules(spec.returner, spec.retConfig)
+      return { maxBatch: Math.min(maxBatch, library.get(spec.returner)?.description?.maxBatch ?? 1), lingerMs, viewVersion }
+    }
+    return createDestination(ref.name, opened.runner, traits, () => open.delete(opened))
   }
 
   const isBuiltIn = (name: string) => library.get(name)?.source.load.kind === 'built-in'
@@ -163,6 +174,10 @@ export function createReturnerHost(settings: ReturnerHostSettings, deps: Returne
     catalogue: {
       resolve: (name, request) => resolveReturner(library, name, request, settings, deps),
       open: openDestination,
+      leftOut(ref, facts) {
+        const { returner, retConfig } = readSpec(ref)
+        return leftOutBy(rules(returner, retConfig).filter, facts)
+      },
     },
     list: () => library.list(),
     async describe(name) {
@@ -211,7 +226,7 @@ async function prepareNow(
   deps: ReturnerHostDeps,
   again = false,
 ): Promise<Prepared> {
-  const options = (load: LoadSpec, description: Description) => prepareOptions(load, description, spec, deps.config(), settings.environment)
+  const options = (load: LoadSpec, description: Description) => prepareOptions(load, description, spec, deps.config(), settings)
   const source = library.get(spec.returner)?.source
   const entry = await library.describe(spec.returner, source && ((description) => options(source.load, description)), again)
   if (entry === undefined) return { ok: false, failure: operatorFailure(`the returner "${spec.returner}" is no longer there`), configured: true }

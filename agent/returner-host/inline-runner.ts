@@ -12,7 +12,7 @@ import { failureOf, operatorFailure, scrubFailure } from './failure.ts'
 import type { OpenContext, WireItem } from './protocol.ts'
 import type { Prepare } from './prepare.ts'
 import { type CallEnd, deadlineOf, nothing, type Runner, type RunnerLimits, tooLong } from './runner.ts'
-import { viewItem } from './view.ts'
+import { createView } from './view.ts'
 
 export interface InlineRunnerSettings {
   limits: RunnerLimits
@@ -23,6 +23,7 @@ export interface InlineRunnerSettings {
 
 interface Open {
   handle: ReturnerHandle
+  viewItem: ReturnType<typeof createView>
   deadlineMs: number
 }
 
@@ -46,8 +47,9 @@ export function createInlineRunner(settings: InlineRunnerSettings, clock: Clock)
     if (!checked.ok) {
       throw failureError(operatorFailure(checked.issues.map((issue) => optionFault(definition.name, issue, prepared.from)).join('; ')))
     }
+    const viewItem = createView(prepared.view)
     const handle = await definition.open(checked.options, { ...context, now: () => clock.now() })
-    open = { handle, deadlineMs: deadlineOf(definition.deadlineSeconds?.(checked.options), limits) }
+    open = { handle, viewItem, deadlineMs: deadlineOf(definition.deadlineSeconds?.(checked.options), limits) }
     return open
   }
 
@@ -59,8 +61,8 @@ export function createInlineRunner(settings: InlineRunnerSettings, clock: Clock)
   }
 
   async function work(items: WireItem[], signal: AbortSignal): Promise<void> {
-    const { handle } = await ensureOpen()
-    if (items.length > 0) await handle.returner(items.map((item) => viewItem(item, limits)), signal)
+    const { handle, viewItem } = await ensureOpen()
+    if (items.length > 0) await handle.returner(items.map(viewItem), signal)
   }
 
   function settled(): void {

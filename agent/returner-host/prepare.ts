@@ -3,7 +3,8 @@ import { isPlainMap } from '../../config/plain-map.ts'
 import { isSecretReference } from '../../returners/lib/secret.ts'
 import type { Description } from './definition.ts'
 import { type Failure, operatorFailure } from './failure.ts'
-import type { LoadSpec } from './protocol.ts'
+import type { LoadSpec, View } from './protocol.ts'
+import { isRule, rulesOf } from './rules.ts'
 import { resolveSecrets } from './secrets.ts'
 
 /** What a job asked for beside the returner's name. */
@@ -22,6 +23,8 @@ export interface PreparedReturner {
   from: Record<string, string>
   /** Plain texts, to be taken out of messages. */
   secrets: string[]
+  /** What becomes of a return on its way there. */
+  view: View
   /** Unknown flat names: worth a word in the log. */
   warnings: string[]
 }
@@ -29,6 +32,13 @@ export interface PreparedReturner {
 export type Prepared = ({ ok: true } & PreparedReturner) | { ok: false; failure: Failure; configured: boolean }
 
 export type Prepare = () => Promise<Prepared>
+
+export interface PrepareSettings {
+  /** Where secrets named by `{env: NAME}` are looked up. */
+  environment: Readonly<Record<string, string | undefined>>
+  /** Largest return that any returner gets, bytes of JSON. */
+  maxRecordBytes: number
+}
 
 /**
  * A returner's options as the configuration has them now, secrets read. Its schema has not seen them yet.
@@ -40,18 +50,22 @@ export function prepareOptions(
   description: Description,
   request: OptionsRequest,
   config: Readonly<Record<string, unknown>>,
-  environment: Readonly<Record<string, string | undefined>>,
+  { environment, maxRecordBytes }: PrepareSettings,
 ): Prepared {
   const { name } = description
-  const found = lookupReturnerOptions(config, { names: optionNames(description), ...request })
+  const names = optionNames(description)
+  const found = lookupReturnerOptions(config, { names, ...request })
   const configured = found.size > 0
-  const sorted = sortOptions(name, found, description.options.map((row) => row.name))
+  const sorted = sortOptions(name, new Map([...found].filter(([option]) => !isRule(option))), description.options.map((row) => row.name))
   const missing = description.options.filter((row) => row.required && !(row.name in sorted.options))
-  const faults = [...sorted.errors, ...forbidden(description, found), ...missing.map((row) => `returner "${name}" needs the option "${row.name}" (${row.type})`)]
+  const { rules, faults: broken } = rulesOf(config, { names, retConfig: request.retConfig })
+  const ruleFaults = broken.map(({ option, message, at }) => `returner "${name}": option "${option}"${at === undefined ? '' : ` (${at.from})`} ${message}`)
+  const faults = [...sorted.errors, ...forbidden(description, found), ...ruleFaults, ...missing.map((row) => `returner "${name}" needs the option "${row.name}" (${row.type})`)]
   if (faults.length > 0) return { ok: false, failure: operatorFailure(faults.join('; ')), configured }
   try {
     const { options, secrets } = resolveSecrets(sorted.options, description.options, environment)
-    return { ok: true, name, load, options, from: sorted.from, secrets, warnings: sorted.warnings }
+    const view = { maxJsonBytes: Math.min(rules.maxJsonBytes ?? maxRecordBytes, maxRecordBytes), ...(rules.redaction && { redaction: rules.redaction }) }
+    return { ok: true, name, load, options, from: sorted.from, secrets, view, warnings: sorted.warnings }
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
     return { ok: false, failure: operatorFailure(`returner "${name}": ${message}`), configured }
@@ -64,7 +78,7 @@ export function prepareOptions(
  */
 function forbidden({ name, siteOnly }: Description, found: ReadonlyMap<string, FoundOption>): string[] {
   return [...found].filter(([, { form }]) => form === 'ret_kwargs').flatMap(([option, { value, from }]) => {
-    if (siteOnly.includes(option)) return [`returner "${name}": option "${option}" (${from}) can only be set in the minion's configuration`]
+    if (siteOnly.includes(option) || isRule(option)) return [`returner "${name}": option "${option}" (${from}) can only be set in the minion's configuration`]
     const values = isPlainMap(value) ? [value, ...Object.values(value)] : [value]
     return values.some(isSecretReference) ? [`returner "${name}": option "${option}" (${from}) may not name a file or a variable of this host`] : []
   })

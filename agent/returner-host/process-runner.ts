@@ -168,7 +168,7 @@ export function createProcessRunner(settings: ProcessRunnerSettings, clock: Cloc
       cancel = clock.timer(limits.graceMs, () => process.kill(why))
     }
     const onAbort = () => end('it did not stop when told to')
-    const answer = process.request({ method: 'send', items, maxRecordBytes: limits.maxRecordBytes }, (id) => {
+    const answer = process.request({ method: 'send', items }, (id) => {
       callId = id
     })
     cancel = clock.timer(deadlineMs, () => end(tooLong(deadlineMs)))

@@ -6,6 +6,7 @@
  */
 import { deserialize, serialize } from 'node:v8'
 import { z } from 'zod'
+import type { Redaction } from './redact.ts'
 import { type Failure, failureSchema, withoutUndefined } from './failure.ts'
 
 /** Where a returner's code is. */
@@ -21,6 +22,13 @@ export interface WireItem {
   body: Uint8Array
 }
 
+/** What a destination gets of a stored return: the stored bytes never change, this is derived from them. */
+export interface View {
+  /** A return whose JSON is larger is cut, marked. Bytes. */
+  maxJsonBytes: number
+  redaction?: Redaction
+}
+
 export interface OpenContext {
   minionId: string
   destination: string
@@ -33,10 +41,10 @@ export type RequestBody =
   | { method: 'load'; load: LoadSpec }
   /** Checks options. Answer: OptionIssue[]. */
   | { method: 'check'; options: Record<string, unknown> }
-  /** Checks options and opens. Answer: the deadline of a call in seconds, or null. */
-  | { method: 'open'; options: Record<string, unknown>; context: OpenContext }
+  /** Checks options and opens; what is sent later goes through the view. Answer: the deadline of a call in seconds, or null. */
+  | { method: 'open'; options: Record<string, unknown>; context: OpenContext; view: View }
   /** Answer: null when all is stored. */
-  | { method: 'send'; items: WireItem[]; maxRecordBytes: number }
+  | { method: 'send'; items: WireItem[] }
   | { method: 'close' }
 
 export type ToChild = ({ id: number } & RequestBody) | { method: 'abort'; id: number }

@@ -26,7 +26,6 @@ export interface RunnerLimits {
   /** Longest wait before a crashed process starts again. */
   backoffCapMs: number
   memoryLimitBytes: number
-  maxRecordBytes: number
 }
 
 /** A returner may ask for a longer deadline, up to this. */

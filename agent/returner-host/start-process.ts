@@ -46,7 +46,7 @@ export async function loadOpen(process: ReturnerProcess, prepared: PreparedRetur
   if (!loaded.ok) return loaded
   const faults = await check(process, prepared, timeoutMs, clock)
   if (faults.length > 0) return { ok: false, failure: saidBy(process, faults.join('; ')) }
-  const answer = await within(process, { method: 'open', options: prepared.options, context }, 'open', timeoutMs, clock)
+  const answer = await within(process, { method: 'open', options: prepared.options, context, view: prepared.view }, 'open', timeoutMs, clock)
   return answer.ok ? { ok: true, deadlineSeconds: answer.value } : answer
 }
 

@@ -1,38 +1,39 @@
-import type { ReturnItem, ReturnRecord } from '../../returners/contract.ts'
-import { PermanentError } from '../../returners/contract.ts'
-import { recordOf } from '../wire/json.ts'
-import type { WireItem } from './protocol.ts'
+import type { ReturnItem } from '../../returners/contract.ts'
+import { OperatorError, PermanentError } from '../../returners/contract.ts'
+import { recordOf, recordOfValue } from '../wire/json.ts'
+import { decode } from '../wire/msgpack.ts'
+import { cutTo } from './cut.ts'
+import type { View, WireItem } from './protocol.ts'
+import { createRedact, type Redact } from './redact.ts'
 
-/** Version of the rules below, kept with each delivery. */
-export const viewVersion = 1
-
-/** What a destination gets of a stored return: the stored bytes never change, this is derived from them. */
-export interface View {
-  /** A return whose stored form is larger loses its `return`, marked. Bytes. */
-  maxRecordBytes: number
-}
+/** Version of the rules below, kept with each delivery; where a site's own rules apply, a number made of both. */
+export const viewVersion = 2
 
 /**
- * The item a returner gets for a stored return.
+ * Prepares a view: what makes the items that a returner gets of stored returns.
  *
- * @throws PermanentError when the stored bytes are not a return: no later attempt can read them either.
+ * @throws OperatorError when the redaction cannot be done: then nothing may be sent. What is returned throws PermanentError when stored
+ * bytes are not a return: no later attempt can read them either.
  */
-export function viewItem({ key, body }: WireItem, view: View): ReturnItem {
-  const { record, json } = readRecord(body)
-  if (body.byteLength <= view.maxRecordBytes) return { key, ret: record, json }
-  const cut: ReturnRecord = {
-    ...record,
-    return:
-      `The return of ${body.byteLength} bytes was left out here: the limit is ${view.maxRecordBytes}. ` +
-      `The minion keeps the whole for a while: run "brine outbox show ${record.jid} --values" there.`,
+export function createView(view: View): (item: WireItem) => ReturnItem {
+  const redact = redactOf(view)
+  return ({ key, body }) => {
+    try {
+      const { record, json } = redact === undefined ? recordOf(body) : recordOfValue(redact(decode(body)))
+      if (Buffer.byteLength(json) <= view.maxJsonBytes) return { key, ret: record, json }
+      const whole = decode(body)
+      const cut = recordOfValue(cutTo(redact?.(whole) ?? whole, Buffer.byteLength(json), view.maxJsonBytes))
+      return { key, ret: cut.record, json: cut.json }
+    } catch (error) {
+      throw new PermanentError(`the stored return cannot be read: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+    }
   }
-  return { key, ret: cut, json: JSON.stringify(cut) }
 }
 
-function readRecord(body: Uint8Array): { record: ReturnRecord; json: string } {
+function redactOf({ redaction }: View): Redact | undefined {
   try {
-    return recordOf(body)
+    return redaction === undefined ? undefined : createRedact(redaction)
   } catch (error) {
-    throw new PermanentError(`the stored return cannot be read: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+    throw new OperatorError(`the redaction rules cannot be used: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
   }
 }

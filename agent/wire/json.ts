@@ -37,6 +37,8 @@ export interface JobReturnJson {
   metadata?: Record<string, unknown>
   schedule?: string
   returner_errors?: Record<string, unknown>
+  /** It is not whole: a destination's size cap cut it. */
+  truncated?: { bytes: number; limit: number; whole: string }
 }
 
 /** JSON text of a value, by the table above. Never throws. */
@@ -55,7 +57,11 @@ export function toJsonValue(value: Value): unknown {
  * @throws MsgpackError when the bytes are not msgpack or not a return.
  */
 export function recordOf(body: Uint8Array): { record: JobReturnJson; json: string } {
-  const value = decode(body)
+  return recordOfValue(decode(body))
+}
+
+/** The same of a return that was decoded. @throws MsgpackError when it is none */
+export function recordOfValue(value: Value): { record: JobReturnJson; json: string } {
   const record = toJsonValue(value)
   if (!isJobReturn(record)) throw new MsgpackError('the record is not a return')
   return { record, json: toJsonText(value) }

@@ -42,7 +42,7 @@ const MAY_KNOW: readonly [room: string, allowed: readonly string[]][] = [
   ['agent/pillar/', [...COMMON, 'agent/wire/', 'agent/link/port.ts', 'agent/pillar-roots/']],
   [
     'agent/returner-host/',
-    [...COMMON, 'agent/wire/', 'agent/outbox/port.ts', 'agent/delivery/port.ts', 'config/', 'returners/contract.ts', 'returners/registry.ts', 'returners/lib/'],
+    [...COMMON, 'agent/wire/', 'agent/matchers/', 'agent/outbox/port.ts', 'agent/delivery/port.ts', 'config/', 'returners/contract.ts', 'returners/registry.ts', 'returners/lib/'],
   ],
   // How results are shown, to the master's commands and to `brine call`.
   ['agent/outputters/', ['agent/wire/', 'config/yaml-scalars.ts']],

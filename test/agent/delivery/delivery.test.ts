@@ -39,6 +39,7 @@ function make(settings: Partial<DeliverySettings> = {}, leftByEarlierRun: (outbo
         return name === 'pg' ? { ref: returnerRef('pg') } : { error: `there is no returner ${name}` }
       },
       open: () => returner,
+      leftOut: (_ref, { fun, success, source }) => (fun === 'test.ping' ? `${success} ${source}` : null),
     },
     linkFor: (fingerprint) => (fingerprint === 'aa:bb' ? link : undefined),
     onAlarm: (alarm) => alarms.push(alarm),
@@ -67,6 +68,23 @@ describe('the delivery', () => {
     expect(link.loads.map(({ load }) => load)).toEqual([{ cmd: '_return', ...finished('J1') }])
     expect(returner.sends.map(({ jids }) => jids)).toEqual([['J1']])
     expect(outbox.books(MASTER).delivered + outbox.books('pg').delivered).toBe(2)
+  })
+
+  it('accepts nothing for a returner whose filter leaves the return out, counts it, and says so to who asked', async () => {
+    const { clock, outbox, link, returner, delivery } = make({ alwaysOn: ['pg'] })
+    const asked = await delivery.intake.route({ names: ['pg'], fromMaster: true }, 'aa:bb')
+    await delivery.intake.accept({ ...finished('J1'), fun: 'test.ping' }, asked, { master: 'aa:bb', jid: 'J1' })
+    const always = await delivery.intake.route({ names: [] }, 'aa:bb')
+    await delivery.intake.accept({ ...finished('J2'), fun: 'test.ping', schedule: 'nightly' }, always, { master: 'aa:bb', jid: 'J2' })
+    await delivery.intake.accept({ ...finished('J3'), fun: 'test.ping', success: false }, always)
+    await clock.advance(0)
+
+    expect(returner.sends).toEqual([])
+    expect(outbox.books('pg').accepted).toBe(0)
+    expect(delivery.status().filtered).toEqual([{ destination: 'pg', count: 3, last: 'false call' }])
+    const sent = new Map(link.loads.map(({ load }) => [load.jid, load]))
+    expect(sent.get('J1')).toMatchObject({ return: 'hi', returner_errors: { pg: 'left out by the filter of this returner: true master' } })
+    expect(sent.get('J2')).not.toHaveProperty('returner_errors')
   })
 
   it('sends no byte before the return is accepted', async () => {

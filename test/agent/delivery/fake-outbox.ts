@@ -173,6 +173,7 @@ export function createFakeOutbox(clock: Clock): FakeOutbox {
       }
     },
     lastReturnId: () => lastReturn,
+    queuedCount: (name) => queues.get(name)?.size ?? 0,
     nextDue(name) {
       const dues = [...(queues.get(name)?.values() ?? [])].flatMap((row) => (row.due === null || row.claimed ? [] : [row.due]))
       return dues.length === 0 ? null : clock.now() + (Math.min(...dues) - clock.monotonic())

@@ -39,6 +39,18 @@ test('a directory of returners that is not there is told, with the one that was 
   ])
 })
 
+test('the rules of any returner, of its profiles and of all are checked without loading it', async () => {
+  writeFileSync(join(root, 'returners', 'cmdb.ts'), 'throw new Error("loaded")')
+
+  expect(await problems("http: {url: 'http://x', filter: {include: [test.*], succes: all}}\naudit:\n  cmdb:\n    redact:\n      patterns: ['ok', '(']\n")).toEqual([
+    '7:24: error: audit.cmdb.redact.patterns.1: is not a regular expression',
+    '3:33: error: http.filter: there is no succes in it',
+  ])
+  expect(await problems("http: {url: 'http://x', filter: {include: 'test.*'}, max_size: 1MiB, linger: 1s}\nreturner_defaults: {redact: {patterns: ['(']}}\n")).toEqual([
+    '4:41: error: returner_defaults.redact.patterns.0: is not a regular expression',
+  ])
+})
+
 describe('the options of built-in returners', () => {
   test.each([
     ['http: https://example.org\n', '3:7: warning: http: is not a map, so the returner http reads nothing of it; write http: {option: …}'],

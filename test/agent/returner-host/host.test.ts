@@ -296,14 +296,47 @@ describe('calling', () => {
     expect((await destination('rawfile_json')).maxBatch).toBe(500)
   })
 
-  test('a return beyond the size cap goes without its value, marked', async () => {
+  test('a return beyond the size cap is cut, marked', async () => {
     const { destination, directory } = await start(['appends.ts'], (home) => ({ appends: { file: join(home, 'out') } }), { maxRecordBytes: 1000 })
 
     const opened = await destination('appends')
     await opened.send([delivery(1, 'x'.repeat(2000))], notAborted)
 
     const stored = JSON.parse(readFileSync(join(directory, 'out'), 'utf8')) as { return: string; jid: string }
-    expect(stored).toMatchObject({ jid: '20250101000000000001', return: expect.stringMatching(/^The return of 2\d{3} bytes was left out here/) })
+    expect(stored).toMatchObject({
+      jid: '20250101000000000001',
+      return: expect.stringMatching(/^x{128}… \(1872 characters left out\)$/),
+      truncated: { bytes: 2115, limit: 1000, whole: 'brine outbox show 20250101000000000001 --values' },
+    })
+  })
+
+  test('rules of the site: what is redacted never reaches the returner, batches are as small as it wants, a filter says why', async () => {
+    const { host, destination, directory } = await start(['appends.ts'], (home) => ({
+      returner_defaults: { redact: { keys: ['*password*'] } },
+      appends: { file: join(home, 'out'), batch_size: 3, linger: '1s', redact: { patterns: ['hunter[0-9]'] }, filter: { exclude: ['test.*'] } },
+      rawfile_json: { filename: join(home, 'inline'), redact: { patterns: ['hunter[0-9]'] } },
+    }))
+
+    const opened = await destination('appends')
+    expect(opened).toMatchObject({ maxBatch: 3, lingerMs: 1000 })
+    for (const one of [opened, await destination('rawfile_json')]) {
+      expect(await one.send([delivery(1, { db_Password: 'x', said: 'it was hunter2' })], notAborted)).toEqual({ kind: 'delivered' })
+      expect(one.viewVersion).toBeGreaterThan(2 ** 31)
+    }
+    for (const file of ['out', 'inline']) {
+      expect(JSON.parse(readFileSync(join(directory, file), 'utf8'))).toMatchObject({ return: { db_Password: '***', said: 'it was ***' } })
+    }
+    const resolved = await host.catalogue.resolve('appends', {})
+    const facts = { fun: 'test.ping', success: true, source: 'master' } as const
+    expect('ref' in resolved && host.catalogue.leftOut?.(resolved.ref, facts)).toBe('test.ping is excluded (test.*)')
+  })
+
+  test('rules that cannot be read keep everything back, and a job has no say in them', async () => {
+    const { host, destination } = await start(['appends.ts'], (home) => ({ appends: { file: join(home, 'out'), redact: { patterns: ['('] } } }))
+
+    const opened = host.catalogue.open({ name: 'appends', kind: 'returner', spec: Buffer.from('{"returner":"appends"}') })
+    expect(await opened.send([delivery(1)], notAborted)).toEqual({ kind: 'operator', error: expect.stringContaining('redact.patterns.0') })
+    await expect(destination('appends', { retKwargs: { redact: {} } })).rejects.toThrow('can only be set in the minion\'s configuration')
   })
 
   test('stored bytes that are no return are refused for good', async () => {

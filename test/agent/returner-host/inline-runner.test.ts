@@ -12,7 +12,7 @@ const limits = {
 const item = { key: 'key', body: delivery(1).body }
 
 const prepare: Prepare = async () =>
-  ({ ok: true, name: 'slow', load: { kind: 'built-in', name: 'slow' }, options: {}, from: {}, secrets: ['hunter2'], warnings: [] })
+  ({ ok: true, name: 'slow', load: { kind: 'built-in', name: 'slow' }, options: {}, from: {}, secrets: ['hunter2'], warnings: [], view: { maxJsonBytes: 2 ** 20 } })
 
 /** A runner over a returner whose calls end when the test says so. */
 function start() {
