@@ -1,42 +1,15 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { symlinkSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { matchingFiles } from '../../config/include.ts'
 import { loadConfig } from '../../config/load.ts'
-import { ConfigError, formatProblem } from '../../config/problems.ts'
+import { useConfigDirectory } from '../helpers/config-directory.ts'
 
-let directory: string
-
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'brine-config-'))
-})
-
-afterEach(() => {
-  rmSync(directory, { recursive: true, force: true })
-})
-
-function write(files: Record<string, string>): void {
-  for (const [name, text] of Object.entries(files)) {
-    mkdirSync(join(directory, name, '..'), { recursive: true })
-    writeFileSync(join(directory, name), text)
-  }
-}
-
-async function problemsOf(): Promise<string[]> {
-  const problems = await loadConfig({ directory, environment: {} }).then(
-    (loaded) => loaded.problems,
-    (error: unknown) => {
-      if (error instanceof ConfigError) return error.problems
-      throw error
-    },
-  )
-  return problems.map((problem) => formatProblem(problem).replaceAll(`${directory}/`, ''))
-}
+const here = useConfigDirectory()
 
 describe('included files', () => {
   test('include takes wildcards in every part, and what an included file includes, from its own directory and over it', async () => {
-    write({
+    here.write({
       minion: "include: ['sites/*/[a-b]?.conf', more/x.conf]\nid: main\n",
       'sites/one/a1.conf': 'grains: {one: 1}\nkeysize: 3072\n',
       'sites/two/b1.conf': 'grains: {two: 2}\nkeysize: 4096\n',
@@ -46,17 +19,17 @@ describe('included files', () => {
       'more/y.conf': 'id: y\n',
     })
 
-    const { config, problems } = await loadConfig({ directory, environment: {} })
+    const { config, problems } = await loadConfig({ directory: here.path, environment: {} })
 
     expect(config).toMatchObject({ id: 'y', keysize: 4096, grains: { one: 1, two: 2 } })
     expect(problems).toEqual([])
   })
 
   test('files that include each other, and directories that cannot be read, are told', async () => {
-    write({ minion: 'include: [a.conf, "loop/*.conf"]\n', 'a.conf': 'include: b.conf\n', 'b.conf': 'include: [a.conf, minion]\n' })
-    symlinkSync('loop', join(directory, 'loop'))
+    here.write({ minion: 'include: [a.conf, "loop/*.conf"]\n', 'a.conf': 'include: b.conf\n', 'b.conf': 'include: [a.conf, minion]\n' })
+    symlinkSync('loop', join(here.path, 'loop'))
 
-    expect(await problemsOf()).toEqual([
+    expect(await here.problemsOf()).toEqual([
       'a.conf:1:1: error: includes itself; take the include away',
       'minion:1:1: error: includes itself; take the include away',
       'loop/*.conf:1:1: error: cannot be read: ELOOP; check that its directory may be read',
@@ -74,8 +47,8 @@ describe('patterns', () => {
     ['[z-a]1.conf', []],
     ['*', ['a1.conf', 'a[.conf', 'a].conf', 'b1.conf']],
   ])('%s', (pattern, names) => {
-    write({ 'a1.conf': '', 'b1.conf': '', 'a].conf': '', 'a[.conf': '', '.c1.conf': '' })
+    here.write({ 'a1.conf': '', 'b1.conf': '', 'a].conf': '', 'a[.conf': '', '.c1.conf': '' })
 
-    expect(matchingFiles(directory, pattern).map((file) => basename(file))).toEqual(names)
+    expect(matchingFiles(here.path, pattern).map((file) => basename(file))).toEqual(names)
   })
 })

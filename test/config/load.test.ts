@@ -1,46 +1,15 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type LoadRequest, loadConfig } from '../../config/load.ts'
-import { ConfigError, formatProblem, formatSource } from '../../config/problems.ts'
+import { describe, expect, test } from 'vitest'
+import { loadConfig } from '../../config/load.ts'
+import { formatSource } from '../../config/problems.ts'
+import { useConfigDirectory } from '../helpers/config-directory.ts'
 
-let directory: string
-
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'brine-config-'))
-})
-
-afterEach(() => {
-  rmSync(directory, { recursive: true, force: true })
-})
-
-function write(files: Record<string, string>): void {
-  for (const [name, text] of Object.entries(files)) {
-    mkdirSync(join(directory, name, '..'), { recursive: true })
-    writeFileSync(join(directory, name), text)
-  }
-}
-
-function load(request: Partial<LoadRequest> = {}) {
-  return loadConfig({ directory, environment: {}, ...request })
-}
-
-/** Every problem, errors or not, with the directory's name left out. */
-async function problemsOf(request: Partial<LoadRequest> = {}): Promise<string[]> {
-  const problems = await load(request).then(
-    (loaded) => loaded.problems,
-    (error: unknown) => {
-      if (error instanceof ConfigError) return error.problems
-      throw error
-    },
-  )
-  return problems.map((problem) => formatProblem(problem).replaceAll(`${directory}/`, ''))
-}
+const here = useConfigDirectory()
 
 describe('layers', () => {
   test('without a file the defaults hold, with durations in milliseconds and sizes in bytes', async () => {
-    const { config, problems } = await load()
+    const { config, problems } = await here.load()
 
     expect(config).toMatchObject({ master: ['salt'], master_port: 4506, auth_timeout: 5000, sign_pub_messages: true, log_level: 'warning' })
     expect(config.outbox).toMatchObject({ dir: '/var/lib/brine/minion', volatile_max_bytes: 8_388_608 })
@@ -48,7 +17,7 @@ describe('layers', () => {
   })
 
   test('later layers win: file, included files in order, environment, flags', async () => {
-    write({
+    here.write({
       minion: 'log_level: info\nmaster: file\nid: file\nkeysize: 2048\n',
       'minion.d/10-a.conf': 'master: a\nid: a\nkeysize: 3072\n',
       'minion.d/20-b.conf': 'id: b\nkeysize: 4096\n',
@@ -56,12 +25,12 @@ describe('layers', () => {
       'minion.d/.hidden.conf': 'id: hidden\n',
     })
 
-    const { config, sources } = await load({ environment: { BRINE_ID: 'env', BRINE_KEYSIZE: '8192' }, flags: { id: 'flag', master: undefined } })
+    const { config, sources } = await here.load({ environment: { BRINE_ID: 'env', BRINE_KEYSIZE: '8192' }, flags: { id: 'flag', master: undefined } })
 
     expect(config).toMatchObject({ log_level: 'info', master: ['a'], keysize: 8192, id: 'flag' })
     expect(['log_level', 'master', 'keysize', 'id', 'hash_type'].map((name) => formatSource(sources.of([name])))).toEqual([
-      `${directory}/minion:1:12`,
-      `${directory}/minion.d/10-a.conf:1:9`,
+      `${here.path}/minion:1:12`,
+      `${here.path}/minion.d/10-a.conf:1:9`,
       'environment BRINE_KEYSIZE',
       'option --id',
       'default',
@@ -69,40 +38,40 @@ describe('layers', () => {
   })
 
   test('maps are merged key by key, and the environment reaches into them', async () => {
-    write({ minion: 'outbox: {max_rows: 5, max_age: 1d}\ngrains: {a: 1}\n', 'minion.d/x.conf': 'outbox: {max_rows: 6}\ngrains: {b: 2}\n' })
+    here.write({ minion: 'outbox: {max_rows: 5, max_age: 1d}\ngrains: {a: 1}\n', 'minion.d/x.conf': 'outbox: {max_rows: 6}\ngrains: {b: 2}\n' })
 
-    const { config } = await load({ environment: { BRINE_OUTBOX__MAX_BYTES: '64MiB' } })
+    const { config } = await here.load({ environment: { BRINE_OUTBOX__MAX_BYTES: '64MiB' } })
 
     expect(config.outbox).toMatchObject({ max_rows: 6, max_age: 86_400_000, max_bytes: 67_108_864 })
     expect(config.grains).toEqual({ a: 1, b: 2 })
   })
 
   test('an item of the schedule replaces the one below as a whole, as in Salt', async () => {
-    write({
+    here.write({
       minion: 'schedule:\n  a: {function: test.ping, seconds: 5}\n  b: {function: test.ping, seconds: 5}\n',
       'minion.d/_schedule.conf': "schedule:\n  enabled: false\n  a: {function: test.ping, cron: '* * * * *'}\n",
     })
 
-    const { config } = await load()
+    const { config } = await here.load()
 
     expect(config.schedule).toEqual({ enabled: false, a: { function: 'test.ping', cron: '* * * * *' }, b: { function: 'test.ping', seconds: 5 } })
   })
 
   test('default_include and include name other files', async () => {
-    write({ minion: 'default_include: other/*.conf\ninclude: extra\nid: main\n', 'other/a.conf': 'id: other\n', extra: 'id: extra\n', 'minion.d/a.conf': 'id: no\n' })
+    here.write({ minion: 'default_include: other/*.conf\ninclude: extra\nid: main\n', 'other/a.conf': 'id: other\n', extra: 'id: extra\n', 'minion.d/a.conf': 'id: no\n' })
 
-    expect((await load()).config.id).toBe('extra')
+    expect((await here.load()).config.id).toBe('extra')
   })
 
   test('the directory comes from BRINE_CONFIG_DIR, or lies under the root directory', async () => {
-    write({ minion: 'id: one\n', 'etc/brine/minion': 'id: two\n' })
+    here.write({ minion: 'id: one\n', 'etc/brine/minion': 'id: two\n' })
 
-    expect((await loadConfig({ environment: { BRINE_CONFIG_DIR: directory } })).config.id).toBe('one')
-    expect((await loadConfig({ environment: {}, flags: { root_dir: directory } })).config.id).toBe('two')
+    expect((await loadConfig({ environment: { BRINE_CONFIG_DIR: here.path } })).config.id).toBe('one')
+    expect((await loadConfig({ environment: {}, flags: { root_dir: here.path } })).config.id).toBe('two')
   })
 
   test('root_dir moves every path once', async () => {
-    const { config } = await load({ flags: { root_dir: '/srv/x/', pki_dir: '/srv/x/keys' } })
+    const { config } = await here.load({ flags: { root_dir: '/srv/x/', pki_dir: '/srv/x/keys' } })
 
     const paths = [config.pki_dir, config.cachedir, config.sock_dir, config.log_file, config.outbox.dir, ...config.returner_dirs, ...config.module_dirs]
     expect(paths).toEqual([
@@ -117,9 +86,9 @@ describe('layers', () => {
   })
 
   test('the result cannot be changed, and raw holds what was written', async () => {
-    write({ minion: 'auth_timeout: 7\nreturner.pgjsonb.host: db\nalternative: {pgjsonb: {host: other}}\n' })
+    here.write({ minion: 'auth_timeout: 7\nreturner.pgjsonb.host: db\nalternative: {pgjsonb: {host: other}}\n' })
 
-    const { config, raw } = await load()
+    const { config, raw } = await here.load()
 
     expect(Object.isFrozen(config.outbox)).toBe(true)
     expect(Object.isFrozen(raw)).toBe(true)
@@ -129,10 +98,10 @@ describe('layers', () => {
 
 describe('the id', () => {
   test('an option wins over the file minion_id, which wins over the host', async () => {
-    const fromHost = await load()
-    write({ minion_id: '\uFEFFkept.example.org\n' })
-    const fromFile = await load()
-    const fromOption = await load({ flags: { id: 1234 } })
+    const fromHost = await here.load()
+    here.write({ minion_id: '\uFEFFkept.example.org\n' })
+    const fromFile = await here.load()
+    const fromOption = await here.load({ flags: { id: 1234 } })
 
     expect(fromHost.sources.id).toBe('hostname')
     expect(fromHost.config.id).not.toBe('')
@@ -141,24 +110,24 @@ describe('the id', () => {
   })
 
   test('the host\'s id follows minion_id_lowercase and append_domain', async () => {
-    const { config } = await load({ flags: { append_domain: 'Example.ORG', minion_id_lowercase: true } })
+    const { config } = await here.load({ flags: { append_domain: 'Example.ORG', minion_id_lowercase: true } })
 
     expect(config.id).toMatch(/\.example\.org$/)
   })
 
   test.each(['a/b', '..', '.', 'a\\b', 'a b', 'x'.repeat(256)])('%j is refused', async (id) => {
-    expect((await problemsOf({ flags: { id } })).join()).toMatch(/option --id: error: id: .*is not a minion id: no white space/)
+    expect((await here.problemsOf({ flags: { id } })).join()).toMatch(/option --id: error: id: .*is not a minion id: no white space/)
   })
 })
 
 describe('problems', () => {
   test('all of them are told at once, each with its place and what to do', async () => {
-    write({
+    here.write({
       minion: 'master: m\noutbox:\n  max_bytes: 64M\n  max_rowz: 1\nlog_level: loud\n',
       'minion.d/x.conf': 'auth_timeout: [1]\nmaster_port: 70000\ntransport: carrier\nrecon_default: soon\n',
     })
 
-    expect((await problemsOf()).toSorted()).toEqual([
+    expect((await here.problemsOf()).toSorted()).toEqual([
       'minion.d/x.conf:1:15: error: auth_timeout: expected a duration such as "30s", or a number (s), got a list',
       'minion.d/x.conf:2:14: error: master_port: 70000 must be at most 65535',
       'minion.d/x.conf:3:12: error: transport: "carrier" must be one of detect, ws, tcp, zeromq',
@@ -170,14 +139,14 @@ describe('problems', () => {
   })
 
   test('what `cmd.*` and the executors read is known, and checked', async () => {
-    write({ minion: 'cmd_safe: False\ncmd_blacklist_glob: [rm *]\ncmd_whitelist_glob: []\nmodule_executors: [direct_call]\n' })
-    const { config, problems } = await load()
+    here.write({ minion: 'cmd_safe: False\ncmd_blacklist_glob: [rm *]\ncmd_whitelist_glob: []\nmodule_executors: [direct_call]\n' })
+    const { config, problems } = await here.load()
 
     expect(config).toMatchObject({ cmd_safe: false, cmd_blacklist_glob: ['rm *'], cmd_whitelist_glob: [], module_executors: ['direct_call'] })
     expect(problems).toEqual([])
 
-    write({ minion: 'cmd_safe: maybe\ncmd_blacklist_glob: rm *\nmodule_executors: [splay, direct_call]\n' })
-    expect((await problemsOf()).toSorted()).toEqual([
+    here.write({ minion: 'cmd_safe: maybe\ncmd_blacklist_glob: rm *\nmodule_executors: [splay, direct_call]\n' })
+    expect((await here.problemsOf()).toSorted()).toEqual([
       'minion:1:11: error: cmd_safe: expected True or False, got a text',
       'minion:2:21: error: cmd_blacklist_glob: expected a list of texts, got a text',
       'minion:3:19: error: module_executors: only direct_call is supported',
@@ -185,18 +154,18 @@ describe('problems', () => {
   })
 
   test('a broken file does not hide the problems of the others', async () => {
-    write({ minion: 'master: [\n', 'minion.d/x.conf': 'master_port: x\n', 'minion.d/y.conf': '- a list\n' })
+    here.write({ minion: 'master: [\n', 'minion.d/x.conf': 'master_port: x\n', 'minion.d/y.conf': '- a list\n' })
 
-    const problems = await problemsOf()
+    const problems = await here.problemsOf()
 
     expect(problems).toHaveLength(3)
     expect(problems.join('\n')).toMatch(/^minion:.*error: .*\n?.*y\.conf:1:1: error: is not a map of options/s)
   })
 
   test('an unknown top-level option is a warning, with the name that was probably meant', async () => {
-    write({ minion: 'mastr: x\nmultiprocessing: True\nwholly_my_own: 1\nmysql.host: db\nsqlite3: {database: x}\n' })
+    here.write({ minion: 'mastr: x\nmultiprocessing: True\nwholly_my_own: 1\nmysql.host: db\nsqlite3: {database: x}\n' })
 
-    expect(await problemsOf({ returnerNames: () => ['sqlite3'] })).toEqual([
+    expect(await here.problemsOf({ returnerNames: () => ['sqlite3'] })).toEqual([
       'minion:1:1: warning: mastr: unknown option; did you mean master?',
       "minion:2:1: warning: multiprocessing: is an option of Salt's that has no effect here",
       'minion:3:1: warning: wholly_my_own: unknown option',
@@ -204,47 +173,47 @@ describe('problems', () => {
   })
 
   test('a file or directory that is not there is told, a missing main file is not', async () => {
-    write({ 'minion.d/x.conf': 'include: nowhere\n' })
+    here.write({ 'minion.d/x.conf': 'include: nowhere\n' })
 
-    expect(await problemsOf({ flags: { id: 'x' } })).toEqual(['minion.d/nowhere:1:1: error: cannot be read: ENOENT; check that it exists and may be read'])
-    write({ minion: 'include: nowhere\n', 'minion.d/x.conf': 'include: none/*.conf\n' })
-    expect(await problemsOf({ flags: { id: 'x' } })).toEqual([
+    expect(await here.problemsOf({ flags: { id: 'x' } })).toEqual(['minion.d/nowhere:1:1: error: cannot be read: ENOENT; check that it exists and may be read'])
+    here.write({ minion: 'include: nowhere\n', 'minion.d/x.conf': 'include: none/*.conf\n' })
+    expect(await here.problemsOf({ flags: { id: 'x' } })).toEqual([
       'minion.d/x.conf:1:10: warning: include: "none/*.conf" names no file that could be read',
       'nowhere:1:1: error: cannot be read: ENOENT; check that it exists and may be read',
     ])
-    expect((await problemsOf({ directory: join(directory, 'none') }))[0]).toMatch(/none:1:1: warning: does not exist/)
+    expect((await here.problemsOf({ directory: join(here.path, 'none') }))[0]).toMatch(/none:1:1: warning: does not exist/)
   })
 
   test('what a job or a returner finds in its environment is no option', async () => {
-    write({ minion: 'id: x\n' })
+    here.write({ minion: 'id: x\n' })
 
-    expect(await problemsOf({ environment: { BRINE_JOB: 'a/1/1', BRINE_KEY: 'k', BRINE_JID: '1', BRINE_MINION_ID: 'm' } })).toEqual([])
+    expect(await here.problemsOf({ environment: { BRINE_JOB: 'a/1/1', BRINE_KEY: 'k', BRINE_JID: '1', BRINE_MINION_ID: 'm' } })).toEqual([])
   })
 
   test('a file that is not UTF-8 is told, not read with other letters', async () => {
-    writeFileSync(join(directory, 'minion'), Buffer.from('id: caf\xe9\n', 'latin1'))
+    writeFileSync(join(here.path, 'minion'), Buffer.from('id: caf\xe9\n', 'latin1'))
 
-    expect(await problemsOf()).toEqual(['minion:1:1: error: is not UTF-8; save it as UTF-8'])
+    expect(await here.problemsOf()).toEqual(['minion:1:1: error: is not UTF-8; save it as UTF-8'])
   })
 
   test('a file that is too large is not read', async () => {
-    write({ minion: `id: x\n#${'x'.repeat(1024 * 1024)}\n` })
+    here.write({ minion: `id: x\n#${'x'.repeat(1024 * 1024)}\n` })
 
-    expect((await problemsOf()).join()).toMatch(/^minion:1:1: error: is larger than/)
+    expect((await here.problemsOf()).join()).toMatch(/^minion:1:1: error: is larger than/)
   })
 
   test('a value under a name that looks secret is never shown', async () => {
-    write({ minion: 'outbox: {password: hunter2, max_rows: 1}\nreturner_host: {packages: {api_key: [hunter2]}}\n' })
+    here.write({ minion: 'outbox: {password: hunter2, max_rows: 1}\nreturner_host: {packages: {api_key: [hunter2]}}\n' })
 
-    const problems = await problemsOf({ environment: { BRINE_TOKEN: '[hunter2' } })
+    const problems = await here.problemsOf({ environment: { BRINE_TOKEN: '[hunter2' } })
 
     expect(problems.length).toBeGreaterThanOrEqual(3)
     expect(problems.join()).not.toContain('hunter2')
-    expect((await load({ directory: join(directory, 'none') })).sources.isSecret(['returner.http.password'])).toBe(true)
+    expect((await here.load({ directory: join(here.path, 'none') })).sources.isSecret(['returner.http.password'])).toBe(true)
   })
 
   test('the error that is thrown carries all problems and the exit code for a bad configuration', async () => {
-    await expect(load({ flags: { master: [], log_level: 'x' } })).rejects.toMatchObject({
+    await expect(here.load({ flags: { master: [], log_level: 'x' } })).rejects.toMatchObject({
       exitCode: 78,
       problems: [{ option: 'master' }, { option: 'log_level' }],
     })
