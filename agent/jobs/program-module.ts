@@ -42,6 +42,8 @@ const quotedBytes = 2000
 
 /** A program failed: it could not be started, ended badly, or did not print what it must. */
 class ProgramError extends Error {
+  /** Its fault, not ours: the return shows the text and no stack. */
+  readonly code = MODULE_ERROR_CODES.commandExecution
   override name = 'ProgramError'
 }
 
@@ -104,7 +106,7 @@ async function run(file: string, order: string, { runner, environment }: Program
     signal.throwIfAborted()
     throw new ProgramError(`${file} cannot be started: ${errorText(error)}`, { cause: error })
   }
-  const said = textOf(result.stderr.bytes)
+  const said = textOf(result.stderr.bytes) || textOf(result.stdout.bytes)
   const quoted = said === '' ? '' : `: ${said}`
   if (result.timedOut) throw new ProgramError(`${file} ${order} took longer than ${(timeoutMs ?? 0) / 1000} s${quoted}`)
   if (result.retcode !== 0) throw new ProgramError(`${file} ${order} ended with exit code ${result.retcode}${quoted}`)

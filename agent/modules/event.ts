@@ -1,6 +1,7 @@
 import { isTruthy } from '../matchers/python-text.ts'
 import { type Value, type ValueObject, entries, get, isMap, isObject, mapOf } from '../wire/value.ts'
 import { defineFunction, defineModule, param } from './contract.ts'
+import { errorText } from './error-text.ts'
 import type { BuiltinContext } from './services.ts'
 
 /**
@@ -8,13 +9,17 @@ import type { BuiltinContext } from './services.ts'
  * False when no master could be told.
  */
 async function fireMaster(context: BuiltinContext, data: Value, tag: string, preload: Value): Promise<boolean> {
+  if (context.agent.masterless) {
+    context.log.warn({ tag }, 'this minion runs without a master: the event is not sent')
+    return false
+  }
   const load: ValueObject = { id: context.minionId, tag, data, cmd: '_minion_event', pretag: null }
   if (isObject(preload)) Object.assign(load, preload)
   try {
     await context.agent.master.request(load)
     return true
   } catch (error) {
-    context.log.warn({ tag, err: error }, 'an event did not get to the master')
+    context.log.warn({ tag, reason: errorText(error) }, 'an event did not get to the master')
     return false
   }
 }

@@ -24,6 +24,8 @@ export interface ScheduleReport {
   result: boolean
   changes?: ValueObject
   minions?: Value[]
+  /** What is to be known though it was done. */
+  warnings?: string[]
 }
 
 /** The items as Salt lists them, with what is in force where an item says nothing. Names that begin with `__` only with `showAll`. */

@@ -63,6 +63,15 @@ function add(context: BuiltinContext, name: string, kwargs: ValueObject): Schedu
   return report(`Added job: ${name} to schedule.`, true, { [name]: 'added' })
 }
 
+/** A function that is not there is scheduled all the same, as Salt does: a sync may bring it. But it is said at once, not only when it is due. */
+async function warned(context: BuiltinContext, kwargs: ValueObject, report: ScheduleReport): Promise<ScheduleReport> {
+  const fun = get(kwargs, 'function')
+  if (!report.result || typeof fun !== 'string') return report
+  const all = await context.agent.functions.list()
+  if (all.some(({ module, name }) => `${module}.${name}` === fun)) return report
+  return { ...report, warnings: [`'${fun}' is not available on this minion: the job fails until it is.`] }
+}
+
 function modify(context: BuiltinContext, name: string, kwargs: ValueObject): ScheduleReport {
   const report = (comment: string, result: boolean, changes: ValueObject = {}): ScheduleReport => ({ comment, changes, result })
   const conflict = timeConflict(kwargs)
@@ -280,14 +289,14 @@ export default defineModule<BuiltinContext>({
       args: named,
       kwargs,
       immediate: true,
-      run: (context, { name }, extra) => add(context, name, extra.kwargs),
+      run: (context, { name }, extra) => warned(context, extra.kwargs, add(context, name, extra.kwargs)),
     }),
     modify: defineFunction({
       doc: "Replaces a job's settings; the function stays unless another one is given.",
       args: named,
       kwargs,
       immediate: true,
-      run: (context, { name }, extra) => modify(context, name, extra.kwargs),
+      run: (context, { name }, extra) => warned(context, extra.kwargs, modify(context, name, extra.kwargs)),
     }),
     run_job: defineFunction({
       doc: 'Runs a scheduled job now; a disabled one only with force=True.',

@@ -82,7 +82,11 @@ export function makeReturnPrinter(settings: PrinterSettings): ReturnPrinter {
       if (settings.showMissing) show(id, missingText(connected, jid), 'no_return', 1)
     },
     flush() {
-      if (settings.docs) printDocs(all, settings)
+      if (settings.docs) {
+        printDocs(all, settings)
+        // A refusal, or a minion that did not return: no documentation, and to be seen all the same.
+        for (const [id, value] of Object.entries(all)) if (!isMap(value)) print({ [id]: value }, undefined, EXIT.failed)
+      }
       else if (Object.keys(all).length > 0) print(all, undefined, 0)
     },
   }

@@ -62,11 +62,13 @@ describe('a module', () => {
 
   test('that breaks its promises is told with what it said', async () => {
     module('dies', 'echo broken pipe >&2; exit 7')
+    module('mutters', 'echo on standard output; exit 3')
     module('talks', 'echo hello')
     module('odd', `echo '{"result": 1}'`)
     const made = start()
 
-    expect(await made.run('dies.run')).toMatchObject({ return: expect.stringMatching(/dies call ended with exit code 7: broken pipe/) as string, success: false })
+    expect(await made.run('dies.run')).toMatchObject({ return: expect.stringMatching(/^ERROR: \S+\/dies call ended with exit code 7: broken pipe$/) as string, success: false })
+    expect(await made.run('mutters.run')).toMatchObject({ return: expect.stringMatching(/^ERROR: \S+\/mutters call ended with exit code 3: on standard output$/) as string })
     expect(await made.run('talks.run')).toMatchObject({ return: expect.stringMatching(/talks call did not print JSON/) as string })
     expect(await made.run('odd.run')).toMatchObject({ return: expect.stringContaining('must print {"return": …}') as string })
   })

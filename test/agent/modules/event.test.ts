@@ -67,6 +67,17 @@ test('event.fire_master takes data of any kind, and fields beside it', async () 
 test('without a master they are False', async () => {
   expect(await result('event.send', ['my/tag'], alone)).toBe(false)
   expect(await result('event.fire_master', [{}, 'my/tag'], alone)).toBe(false)
+  // A line, not the places in our own files.
+  expect(alone.logs.at(-1)).toMatchObject({ level: 'warn', fields: { tag: 'my/tag', reason: 'no master is connected' } })
+  expect(alone.logs.at(-1)?.fields).not.toHaveProperty('err')
+})
+
+test('a minion that has no master asks for none', async () => {
+  const masterless = createHarness({ services: { masterless: true, master: { request: () => Promise.reject(new Error('asked')) } } })
+
+  expect(await result('event.send', ['my/tag'], masterless)).toBe(false)
+  expect(masterless.logs.at(-1)).toMatchObject({ level: 'warn', message: 'this minion runs without a master: the event is not sent' })
+  await masterless.close()
 })
 
 test('event.fire does what the minion obeys, and passes the rest over', async () => {

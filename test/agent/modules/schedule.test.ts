@@ -37,6 +37,15 @@ describe('schedule.add', () => {
     expect(get(readSaved(file), 'two\nlines')).toMatchObject({ kwargs: { 'two\nlines': 'two\nlines' } })
   })
 
+  test('says at once that a function is not there, and adds it all the same', async () => {
+    const { call, file } = harness()
+    const warnings = ["'tset.ping' is not available on this minion: the job fails until it is."]
+
+    expect(await call('add', ['job1'], { function: 'tset.ping', seconds: 60 })).toEqual({ comment: 'Added job: job1 to schedule.', result: true, changes: { job1: 'added' }, warnings })
+    expect(Object.keys(readSaved(file))).toEqual(['job1'])
+    expect(await call('modify', ['job1'], { function: 'tset.ping', seconds: 30 })).toMatchObject({ result: true, warnings })
+  })
+
   test('refuses what no return could hold, and does not save it', async () => {
     const { call, file } = harness()
 

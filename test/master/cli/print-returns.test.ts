@@ -2,13 +2,13 @@ import { describe, expect, it } from 'vitest'
 import { EXIT, exitCodeOf, makeReturnPrinter } from '../../../master/cli/print-returns.ts'
 import { plain } from '../../../agent/outputters/nested.ts'
 
-function printer() {
+function printer({ docs = false } = {}) {
   const written = { stdout: '', stderr: '' }
   const made = makeReturnPrinter({
     out: undefined,
     together: false,
     hidden: false,
-    docs: false,
+    docs,
     showMissing: true,
     palette: plain,
     stdout: (text) => void (written.stdout += text),
@@ -34,5 +34,15 @@ describe('the printer of returns', () => {
 
     expect(exitCode()).toBe(EXIT.failed)
     expect(written.stderr).toBe('ERROR: Minions returned with non-zero exit code\n')
+  })
+
+  it('prints documentation as text, and a refusal as what it is', () => {
+    const { written, returned, flush } = printer({ docs: true })
+
+    returned('web1', { return: { 'test.ping': 'Returns True.' }, retcode: 0 })
+    returned('web2', { return: "ERROR executing 'sys.doc': refused", retcode: 1 })
+    flush()
+
+    expect(written.stdout).toBe("test.ping:\nReturns True.\n\nweb2:\n    ERROR executing 'sys.doc': refused\n")
   })
 })
