@@ -1,245 +1,51 @@
 /**
- * A smoke run against a stock Salt master: `npm run interop -- --salt DIR [--python python3]`, where DIR holds the `salt` package of a source
- * tree (what Salt imports must be importable). Only that proves the wire; our own tests prove that we agree with ourselves.
+ * A run against a stock Salt master: `npm run interop -- --salt DIR [--python python3] [--transport ws|tcp|zeromq|all]`, where DIR holds the
+ * `salt` package of a source tree (what Salt imports must be importable). Only that proves the wire; our own tests prove that we agree with
+ * ourselves. Without `--transport` each one that the tree has is checked.
  */
-import { createHash } from 'node:crypto'
-import { mkdtemp, readFile, rm, cp } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { systemClock } from '../agent/clock.ts'
-import { fireEvents, startEventLoads } from '../agent/events/event.ts'
-import { createPinnedMasterKey } from '../agent/keys/master-key.ts'
-import { loadMinionKey } from '../agent/keys/minion-key.ts'
-import { createLink } from '../agent/link/link.ts'
-import { DEFAULT_TIMING } from '../agent/link/timing.ts'
-import { requestPillar } from '../agent/pillar/pillar.ts'
-import { createWsTransport } from '../agent/transport/ws.ts'
-import { decode } from '../agent/wire/msgpack.ts'
-import { cleanKey, pemFingerprint } from '../agent/wire/pem.ts'
-import { DEFAULT_ALGORITHMS } from '../agent/wire/rsa.ts'
-import { get } from '../agent/wire/value.ts'
+import type { TransportKind } from '../agent/transport/settings.ts'
 import { compareWithStockMinion } from './lib/interop/suites.ts'
-import { MINION_CHECKS, startWholeMinion } from './lib/minion-checks.ts'
-import { createStockMaster } from './lib/stock-master.ts'
-import type { StockMaster } from './lib/stock-master.ts'
-import type { Link, LinkState } from '../agent/link/port.ts'
-import type { Logger } from '../agent/log.ts'
-import type { ValueObject } from '../agent/wire/value.ts'
+import { checkTransport, transportsOf } from './lib/interop/transport-checks.ts'
 
-const ID = 'interop-1'
-const RENEWED = 'the session with the master was renewed'
-
-/** What the checks have in hands. */
-interface Bench {
-  master: StockMaster
-  pkiDir: string
-  link: Link
-  /** Resolves when the link is in this state. */
-  reached: (state: LinkState) => Promise<void>
-  /** Whether the link has said this. */
-  said: (message: string) => boolean
-}
-
-interface Check {
-  name: string
-  run(bench: Bench): Promise<void>
-}
-
-/** In this order: each begins where the one before ended. */
-const CHECKS: Check[] = [
-  { name: 'a new key is pending', run: ({ reached }) => reached('pending') },
-  {
-    name: 'an accepted key connects, and the master\'s key is pinned',
-    async run({ master, pkiDir, link, reached }) {
-      await master.salt('salt-key', ['-a', ID, '-y'])
-      await reached('connected')
-      const pinned = await readFile(join(pkiDir, 'minion_master.pub'), 'utf8')
-      const own = await readFile(join(master.root, 'etc', 'salt', 'pki', 'master', 'master.pub'), 'utf8')
-      expectEqual(cleanKey(pinned), cleanKey(own))
-      expectEqual(link.fingerprint, pemFingerprint(own))
-    },
-  },
-  {
-    name: 'the pillar is sent, sealed for this minion',
-    async run({ link }) {
-      const pillar = await requestPillar(link, { id: ID, grains: { id: ID, os: 'interop' }, saltenv: null, pillarenv: null })
-      expectEqual(JSON.stringify(pillar), '{"greeting":"grüß dich"}')
-    },
-  },
-  { name: 'the grains that came with it are targeted by', run: ({ master }) => expectPing(master, ['-G', 'os:interop']) },
-  {
-    name: 'events are fired',
-    async run({ link }) {
-      for (const load of startEventLoads({ id: ID, legacyEvents: true }, Date.now())) await link.request(load)
-      await fireEvents(link, ID, [{ tag: 'interop/one', data: { n: 1 } }])
-    },
-  },
-  { name: 'test.ping is received and its return accepted', run: ({ master }) => expectPing(master, [ID]) },
-  {
-    name: 'a hundred requests at once are answered, each by its own answer',
-    async run({ link }) {
-      const answers = await Promise.all(Array.from({ length: 100 }, () => link.request({ cmd: '_master_opts', env_only: true })))
-      expectEqual(answers.filter((answer) => JSON.stringify(answer).includes('file_roots')).length, 100)
-    },
-  },
-  {
-    name: 'the largest return the transport takes is accepted and stored',
-    async run({ master, link }) {
-      const jid = '20250102030405000006'
-      const load: ValueObject = { cmd: '_return', id: ID, jid, fun: 'test.text', fun_args: [], return: '', retcode: 0, success: true }
-      load['return'] = 'x'.repeat(link.maxRequestBytes - 200)
-      expectEqual(await link.sendReturn(load), null)
-      const stored = decode(await readFile(jobFile(master, jid)))
-      expectEqual(get(stored, 'return'), load['return'])
-    },
-  },
-  {
-    name: 'a rotated publication key is noticed and fetched',
-    async run({ master, said }) {
-      const keys = join(master.root, 'etc', 'salt', 'pki', 'master', 'minions')
-      await cp(join(keys, ID), join(keys, 'other'))
-      await master.salt('salt-key', ['-d', 'other', '-y'])
-      // The master's maintenance takes its time to make the new key.
-      for (let tries = 0; tries < 6 && !said(RENEWED); tries += 1) await expectPing(master, [ID])
-      expectEqual(said(RENEWED), true)
-    },
-  },
-  {
-    name: 'a restarted master is found again',
-    async run({ master, reached }) {
-      await master.stop()
-      await reached('waiting')
-      await master.start()
-      await reached('connected')
-      await expectPing(master, [ID])
-    },
-  },
-]
-
-/** Where Salt's local_cache keeps a return: its own commands cannot show a job that it did not publish. */
-function jobFile(master: StockMaster, jid: string): string {
-  const hash = createHash('sha256').update(jid).digest('hex')
-  return join(master.root, 'var', 'cache', 'salt', 'master', 'jobs', hash.slice(0, 2), hash.slice(2), ID, 'return.p')
-}
-
-async function expectPing(master: StockMaster, target: string[]): Promise<void> {
-  const out = await master.salt('salt', ['--out', 'json', '-t', '5', ...target, 'test.ping'])
-  expectEqual(JSON.stringify(JSON.parse(out)), JSON.stringify({ [ID]: true }))
-}
-
-function expectEqual(actual: unknown, expected: unknown): void {
-  if (actual !== expected) throw new Error(`expected ${String(expected).slice(0, 200)}, got ${String(actual).slice(0, 200)}`)
-}
-
-/** The smallest minion: pings, and knows of no running job. */
-function respond(link: Link): void {
-  link.onPublication((load) => {
-    const { fun, jid, arg } = load
-    if (typeof fun !== 'string' || typeof jid !== 'string') return
-    const answer: ValueObject = { cmd: '_return', id: ID, success: true, return: fun === 'test.ping' ? true : {}, retcode: 0, jid, fun, fun_args: arg ?? [] }
-    link.sendReturn(answer).catch((error: unknown) => console.log(`     the return of ${jid} was not taken: ${String(error)}`))
-  })
-}
-
-function stateWatch(link: Link): (state: LinkState) => Promise<void> {
-  return (wanted) => new Promise((resolve, reject) => {
-    const limit = setTimeout(() => reject(new Error(`the link is ${link.state} (${link.detail ?? ''}), not ${wanted}`)), 60_000)
-    const look = (): void => {
-      if (link.state !== wanted) return
-      clearTimeout(limit)
-      resolve()
-    }
-    link.onState(look)
-    look()
-  })
-}
-
-/** Prints what the link says, and remembers it. */
-function createPrinter(): { log: Logger; said: (message: string) => boolean } {
-  const messages = new Set<string>()
-  const print = (fields: object, message: string): void => {
-    messages.add(message)
-    console.log(`     ${message} ${JSON.stringify(fields)}`)
-  }
-  const log: Logger = { trace() {}, debug() {}, info: print, warn: print, error: print, child: () => log }
-  return { log, said: (message) => messages.has(message) }
-}
-
-async function createBench(master: StockMaster, pkiDir: string): Promise<Bench> {
-  const transport = createWsTransport({ master: `127.0.0.1:${master.requestPort}`, connectTimeoutMs: 10_000 }, systemClock)
-  const keys = { minion: await loadMinionKey({ pkiDir, keySize: 2048 }), pinned: createPinnedMasterKey(pkiDir) }
-  const { log, said } = createPrinter()
-  const link = createLink({
-    handshake: {
-      id: ID, algorithms: DEFAULT_ALGORITHMS, hashType: 'sha256', masterFingers: [], openMode: false, verifyMasterKeySignature: false, alwaysVerifySignature: false,
-    },
-    timing: { ...DEFAULT_TIMING, acceptanceWaitMs: 1000, reconnectCapMs: 2000 },
-    requirePublicationSignature: true,
-  }, { transport, keys, clock: systemClock, log })
-  respond(link)
-  return { master, pkiDir, link, reached: stateWatch(link), said }
-}
+const OPTIONS = {
+  salt: { type: 'string' },
+  python: { type: 'string', default: 'python3' },
+  transport: { type: 'string', default: 'all' },
+  'stock-minion': { type: 'boolean' },
+  only: { type: 'string' },
+} as const
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: { salt: { type: 'string' }, python: { type: 'string', default: 'python3' }, 'stock-minion': { type: 'boolean' }, only: { type: 'string' } },
-  })
+  const { values } = parseArgs({ options: OPTIONS })
   if (values.salt === undefined) {
     console.log('interop: skipped, no Salt source tree was given (--salt DIR)')
     return 0
   }
-  if (values['stock-minion'] === true) {
-    return await compareWithStockMinion({ saltTree: values.salt, python: values.python, transport: 'ws', only: values.only }) === 0 ? 0 : 1
-  }
-  const pkiDir = await mkdtemp(join(tmpdir(), 'interop-pki-'))
-  const master = await createStockMaster({
-    saltTree: values.salt, python: values.python, config: ['loop_interval: 1', 'ext_pillar:', '  - cmd_json: \'echo {\\"greeting\\": \\"grüß dich\\"}\''],
-  })
-  let failed = 0
-  let bench: Bench | undefined
-  try {
-    await master.start()
-    bench = await createBench(master, pkiDir)
-    bench.link.start()
-    const link = bench
-    for (const check of CHECKS) failed += await report(check.name, () => check.run(link))
-    await link.link.stop()
-    failed += await checkWholeMinion(master)
-  } finally {
-    if (failed > 0) console.log((await master.log()).split('\n').slice(-40).join('\n'))
-    await bench?.link.stop()
-    await master.remove()
-    await rm(pkiDir, { recursive: true, force: true })
-  }
-  const count = CHECKS.length + MINION_CHECKS.length
-  console.log(`interop: ${count - failed} of ${count} checks passed`)
-  return failed === 0 ? 0 : 1
-}
-
-/** The same master with the whole minion as a process of its own. Gives the number of failed checks. */
-async function checkWholeMinion(master: StockMaster): Promise<number> {
-  const whole = await startWholeMinion(master)
-  let failed = 0
-  try {
-    for (const check of MINION_CHECKS) failed += await report(check.name, () => check.run(whole))
-  } finally {
-    if (failed > 0) console.log(whole.minion.log().split('\n').slice(-40).join('\n'))
-    await whole.site.close()
-  }
-  return failed
-}
-
-async function report(name: string, run: () => Promise<void>): Promise<number> {
-  const began = Date.now()
-  try {
-    await run()
-    console.log(`ok   ${name} (${Date.now() - began} ms)`)
+  const tree = { saltTree: values.salt, python: values.python }
+  const transports = transportsOf(tree)
+  if (transports.length === 0) throw new Error(`${tree.saltTree} holds no Salt source tree (salt/transport/*.py)`)
+  const wanted = values.transport === 'all' ? transports : transports.filter((kind) => kind === values.transport)
+  if (wanted.length === 0) {
+    console.log(`interop: skipped, this Salt has no transport ${values.transport} (it has ${transports.join(', ')})`)
     return 0
-  } catch (error) {
-    console.log(`FAIL ${name}: ${error instanceof Error ? error.message : String(error)}`)
-    return 1
   }
+  return (values['stock-minion'] === true ? await compare(tree, wanted, values.only) : await check(tree, wanted)) === 0 ? 0 : 1
+}
+
+async function check(tree: { saltTree: string; python: string }, transports: readonly TransportKind[]): Promise<number> {
+  let failures = 0
+  for (const transport of transports) {
+    const { checks, failed } = await checkTransport(tree, transport)
+    console.log(`interop: ${transport}: ${checks - failed} of ${checks} checks passed`)
+    failures += failed
+  }
+  return failures
+}
+
+/** One transport is enough: what a function returns does not depend on it. */
+async function compare(tree: { saltTree: string; python: string }, [transport = 'tcp']: readonly TransportKind[], only: string | undefined): Promise<number> {
+  return compareWithStockMinion({ ...tree, transport, only })
 }
 
 process.exitCode = await main()

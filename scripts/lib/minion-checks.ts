@@ -18,6 +18,7 @@ export interface WholeMinion {
 export async function startWholeMinion(master: StockMaster): Promise<WholeMinion> {
   const site = await createSite({
     minionIds: [ID],
+    transport: 'detect',
     requestPort: master.requestPort,
     publishPort: master.publishPort,
     minionYaml: (_id, directory) =>

@@ -41,6 +41,8 @@ export interface SiteSettings {
   /** Another master's ports: the minions belong to that one, and the site's own is never started. */
   requestPort?: number
   publishPort?: number
+  /** The minions' option of that name; ws by default. */
+  transport?: string
   /** Keep the directory for a look at it. */
   keep?: boolean
 }
@@ -115,7 +117,7 @@ export async function createSite(settings: SiteSettings): Promise<Site> {
       [
         `root_dir: ${directory}`,
         `id: ${id}`,
-        'transport: ws',
+        `transport: ${settings.transport ?? 'ws'}`,
         'master: 127.0.0.1',
         `master_port: ${requestPort}`,
         `publish_port: ${publishPort}`,
