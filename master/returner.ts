@@ -1,6 +1,7 @@
 /** Returners in the master's own process, through the contract that the minions' have: for its job caches and its events. */
 import { mkdirSync } from 'node:fs'
 import type { Clock } from '../agent/clock.ts'
+import { lookupReturnerOptions } from '../config/returner-options.ts'
 import type { ReturnerDefinition, ReturnerHandle } from '../returners/contract.ts'
 import { checkOptions } from '../returners/lib/check-options.ts'
 import { builtInReturners } from '../returners/registry.ts'
@@ -34,7 +35,7 @@ export async function openMasterReturner(settings: Pick<MasterSettings, 'id' | '
   // Its own schema makes the options that its own `open` gets, whatever their type is.
   const definition: ReturnerDefinition<unknown> = (await load()).default
   mkdirSync(stateDir, { recursive: true, mode: 0o700 })
-  const checked = checkOptions(definition.options, { ...returner.defaults, ...configuredOptions(name, settings.raw) })
+  const checked = checkOptions(definition.options, { ...returner.defaults, ...configuredOptions(definition, settings.raw) })
   if (!checked.ok) {
     const issues = checked.issues.map((issue) => `${name}.${issue.option}: ${issue.message}`)
     throw new MasterReturnerError(`${option}: ${issues.join('; ')}`)
@@ -42,13 +43,11 @@ export async function openMasterReturner(settings: Pick<MasterSettings, 'id' | '
   return definition.open(checked.options, { minionId: settings.id, destination: option, stateDir, cacheDir: settings.cachedir, now: () => clock.now() })
 }
 
-/** The options as Salt's YAML spells them: `name: {option: …}` and `name.option: …`. */
-function configuredOptions(name: string, raw: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const options: Record<string, unknown> = {}
-  const map = raw[name]
-  if (typeof map === 'object' && map !== null) Object.assign(options, map)
-  for (const [key, value] of Object.entries(raw)) {
-    if (key.startsWith(`${name}.`)) options[key.slice(name.length + 1)] = value
-  }
-  return options
+/** The options wherever Salt's YAML may have them. */
+function configuredOptions(definition: ReturnerDefinition<unknown>, raw: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const { name, configNames = [], topLevel = [] } = definition
+  const names = [name, ...configNames].flatMap((base) => [`returner.${base}`, base])
+  const top = topLevel.map((option) => [option, raw[option]]).filter(([, value]) => value !== undefined && value !== null)
+  const own = [...lookupReturnerOptions(raw, { names })].map(([option, { value }]) => [option, value])
+  return Object.fromEntries([...top, ...own]) as Record<string, unknown>
 }

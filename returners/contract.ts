@@ -88,6 +88,14 @@ export const JOB_CACHE = [
 
 export type JobCacheFunction = (typeof JOB_CACHE)[number]
 
+/** One thing that a returner says about its target. */
+export interface TargetFinding {
+  /** `missing`: it cannot store without; `advice`: it can, and something is worth knowing; `made`: this look made it. */
+  kind: 'missing' | 'advice' | 'made'
+  /** What, where, and what comes of it: one line. */
+  text: string
+}
+
 export interface ReturnerDefinition<Options> {
   /** Salt's name where Salt has one. Lower case, digits, underscores. */
   name: string
@@ -112,6 +120,15 @@ export interface ReturnerDefinition<Options> {
   drivers?: readonly string[]
   /** Longest a call may take with these options, seconds; the host's own limit (60) when absent. At most an hour. */
   deadlineSeconds?(options: Options): number
+  /** Options that Salt reads from the top of the configuration (`keep_jobs_seconds`): used when the returner's own is not set. */
+  topLevel?: readonly string[]
+  /** What must stand at the target, in its own language (SQL): `brine returner show NAME --schema`. */
+  schema?: string
+  /**
+   * Looks at the target: what is missing there and what is worth knowing. With `create` it makes what is missing, and otherwise changes
+   * nothing. Throws what `open` throws when the target cannot be looked at.
+   */
+  check?(options: Options, context: ReturnerContext, wish: { create: boolean }): Promise<TargetFinding[]>
   /** Must not wait for a slow destination longer than `signal` allows. Validation of options happened before. */
   open(options: Options, context: ReturnerContext): Promise<ReturnerHandle> | ReturnerHandle
 }

@@ -11,6 +11,8 @@ export const builtInReturners: Readonly<Record<string, () => Promise<ReturnerMod
   http: () => import('./http/index.ts'),
   local: () => import('./local/index.ts'),
   local_cache: () => import('./local_cache/index.ts'),
+  pgjsonb: () => import('./pgjsonb/index.ts'),
+  postgres: () => import('./postgres/index.ts'),
   rawfile_json: () => import('./rawfile_json/index.ts'),
   sqlite3: () => import('./sqlite3/index.ts'),
 }

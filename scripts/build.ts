@@ -4,7 +4,7 @@
  *   npm run build [-- DIRECTORY]
  */
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { build } from 'esbuild'
 import { packageRoot } from '../agent/entry-points.ts'
@@ -16,6 +16,9 @@ const PROGRAMS = ['bin/main.mts', 'agent/returner-host/child.ts', 'agent/jobs/jo
 const LIBRARIES = ['returners/contract.ts', 'returners/testing.ts', 'agent/modules/contract.ts']
 
 const dist = resolve(process.argv[2] ?? join(packageRoot, 'dist'))
+
+/** The packages that a site installs when it uses them. */
+const optional = Object.keys((JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { peerDependencies: Record<string, string> }).peerDependencies)
 
 async function bundle(): Promise<void> {
   await build({
@@ -30,7 +33,7 @@ async function bundle(): Promise<void> {
     target: 'node22.18',
     chunkNames: 'chunks/[name]-[hash]',
     // Native, with its own files beside it. Drivers of returners are the site's: optional, never ours to bundle.
-    external: ['better-sqlite3', 'zeromq'],
+    external: ['better-sqlite3', ...optional],
     // Bundled CommonJS packages ask for Node's own modules with require.
     banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
     legalComments: 'linked',

@@ -1,8 +1,8 @@
 import type { Argv, CommandModule } from 'yargs'
 import { systemClock } from '../clock.ts'
-import { type ReturnerHost, type TestResult } from '../returner-host/host.ts'
-import { EXIT } from './exit-codes.ts'
+import { CliError, EXIT } from './exit-codes.ts'
 import { type ConfigArguments, loadFor, withConfig } from './options.ts'
+import { checkedReturner, checkLines } from './returner-check.ts'
 import { describedReturner, usedReturners, withReturners } from './returner-session.ts'
 import { placesOf, shownReturner } from './returner-show.ts'
 import { sendTestReturn } from './returner-test.ts'
@@ -53,38 +53,46 @@ const listCommand: CommandModule<unknown, Arguments> = {
   },
 }
 
-const showCommand: CommandModule<unknown, Named> = {
+const showCommand: CommandModule<unknown, Named & { schema: boolean }> = {
   command: 'show <name>',
   describe: 'Show the options of a returner, what is set and where, and a sample',
-  builder: (yargs: Argv) => withName(withJson(withConfig(yargs))).example('$0 returner show http', 'secrets are shown as ***'),
+  builder: (yargs: Argv) =>
+    withName(withJson(withConfig(yargs)))
+      .option('schema', { type: 'boolean', default: false, describe: 'Only what must stand at its target: the statements that make the tables' })
+      .example('$0 returner show http', 'secrets are shown as ***')
+      .example('$0 returner show pgjsonb --schema | psql salt', 'the tables, made by hand'),
   async handler(args) {
     const loaded = await loadFor(args)
     const { listing, description } = await withReturners(loaded, (host) => describedReturner(host, args.name))
+    if (args.schema) {
+      if (description.schema === '') throw new CliError(`the returner "${args.name}" has no schema: it needs nothing made at its target`, EXIT.failed)
+      return console.log(args.json ? JSON.stringify({ name: description.name, schema: description.schema }, null, 2) : description.schema.trimEnd())
+    }
     const shown = shownReturner(loaded, listing, description)
     console.log(args.json ? JSON.stringify(shown.data, null, 2) : shown.lines.join('\n'))
   },
 }
 
-const checkCommand: CommandModule<unknown, Arguments & { name?: string | undefined; 'ret-config'?: string | undefined }> = {
+const checkCommand: CommandModule<unknown, Arguments & { name?: string | undefined; 'ret-config'?: string | undefined; create: boolean }> = {
   command: 'check [name]',
-  describe: 'Open a returner, or all that are in use, as the agent would; exit code 1 when one fails',
+  describe: 'Open a returner, or all that are in use, as the agent would, and say what is missing at its target; exit code 1 when one fails',
   builder: (yargs: Argv) =>
     withRetConfig(withJson(withConfig(yargs)))
       .positional('name', { type: 'string', describe: 'Only this one' })
-      .example('$0 returner check', 'all that a result goes to, or that have options set'),
+      .option('create', { type: 'boolean', default: false, describe: 'Make what is missing at its target: tables, indexes' })
+      .check((args) => !args.create || args.name !== undefined || 'Say whose target --create is for: brine returner check NAME --create')
+      .example('$0 returner check', 'all that a result goes to, or that have options set')
+      .example('$0 returner check pgjsonb --create', 'makes the tables where they are missing'),
   async handler(args) {
     const loaded = await loadFor(args)
     const results = await withReturners(loaded, async (host) => {
       const wanted = args.name === undefined ? await usedReturners(loaded, host) : [{ name: args.name, retConfig: args.retConfig }]
-      return Promise.all(wanted.map(async (one) => ({ ...one, ...(await opened(host, one)) })))
+      return Promise.all(wanted.map((one) => checkedReturner(host, one, args.create)))
     })
     if (results.some((result) => !result.ok)) process.exitCode = EXIT.failed
     if (args.json) return console.log(JSON.stringify(results, null, 2))
     if (results.length === 0) return console.log('no returner is in use: none is named by ext_job_cache or return, and none has options')
-    for (const { name, retConfig, ...result } of results) {
-      const title = retConfig === undefined ? name : `${name}@${retConfig}`
-      console.log(result.ok ? `ok    ${title}: opens; brine returner test ${name} sends a return` : `FAIL  ${title}: ${printable(result.error)}`)
-    }
+    console.log(results.flatMap(checkLines).join('\n'))
   },
 }
 
@@ -116,10 +124,6 @@ const typesCommand: CommandModule<unknown, { directory: string }> = {
   handler(args) {
     console.log(`wrote ${writeEditorTypes(args.directory)}`)
   },
-}
-
-async function opened(host: ReturnerHost, { name, retConfig }: { name: string; retConfig?: string | undefined }): Promise<TestResult> {
-  return host.test(name, retConfig === undefined ? {} : { retConfig })
 }
 
 function withJson<T>(yargs: Argv<T>): Argv<T & { json: boolean }> {

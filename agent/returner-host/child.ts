@@ -7,7 +7,7 @@ import { writeFileSync } from 'node:fs'
 import { registerHooks } from 'node:module'
 import { Socket } from 'node:net'
 import { pathToFileURL } from 'node:url'
-import { OperatorError, type ReturnerDefinition, type ReturnerHandle } from '../../returners/contract.ts'
+import { OperatorError, type ReturnerDefinition, type ReturnerHandle, type TargetFinding } from '../../returners/contract.ts'
 import { checkOptions } from '../../returners/lib/check-options.ts'
 import { builtInReturners } from '../../returners/registry.ts'
 import { entryPoint, packageRoot } from '../entry-points.ts'
@@ -98,16 +98,25 @@ function createSession(answer: (message: FromChild) => void) {
   let viewItem: ReturnType<typeof createView> | undefined
   const calls = new Map<number, AbortController>()
 
-  async function open({ options: raw, context, view }: Extract<ToChild, { method: 'open' }>): Promise<number | null> {
+  /** What is loaded, and options that fit it. */
+  function withOptions(raw: Record<string, unknown>): { loaded: ReturnerDefinition<unknown>; options: unknown } {
     if (definition === undefined) throw new TypeError('nothing is loaded')
     const checked = checkOptions(definition.options, raw)
-    if (!checked.ok) {
-      const issues = checked.issues.map((issue) => (issue.option === '' ? issue.message : `option "${issue.option}": ${issue.message}`))
-      throw new OperatorError(issues.join('; '))
-    }
+    if (checked.ok) return { loaded: definition, options: checked.options }
+    const issues = checked.issues.map((issue) => (issue.option === '' ? issue.message : `option "${issue.option}": ${issue.message}`))
+    throw new OperatorError(issues.join('; '))
+  }
+
+  async function open({ options: raw, context, view }: Extract<ToChild, { method: 'open' }>): Promise<number | null> {
+    const { loaded, options } = withOptions(raw)
     viewItem = createView(view)
-    handle = await definition.open(checked.options, { ...context, now: () => Date.now() })
-    return definition.deadlineSeconds?.(checked.options) ?? null
+    handle = await loaded.open(options, { ...context, now: () => Date.now() })
+    return loaded.deadlineSeconds?.(options) ?? null
+  }
+
+  async function look({ options: raw, context, create }: Extract<ToChild, { method: 'look' }>): Promise<TargetFinding[]> {
+    const { loaded, options } = withOptions(raw)
+    return (await loaded.check?.(options, { ...context, now: () => Date.now() }, { create })) ?? []
   }
 
   async function send(id: number, request: Extract<ToChild, { method: 'send' }>): Promise<null> {
@@ -134,6 +143,8 @@ function createSession(answer: (message: FromChild) => void) {
         const checked = checkOptions(definition.options, request.options)
         return checked.ok ? [] : checked.issues
       }
+      case 'look':
+        return look(request)
       case 'open':
         return open(request)
       case 'send':

@@ -20,6 +20,11 @@ export const descriptionSchema = z.object({
   configNames: z.array(z.string().max(100)).max(10),
   siteOnly: z.array(z.string().max(200)).max(200),
   masterMaySet: z.array(z.string().max(200)).max(200),
+  topLevel: z.array(z.string().max(200)).max(20),
+  /** Empty when there is none. */
+  schema: z.string().max(64 * 1024),
+  /** Whether it can look at its target. */
+  checks: z.boolean(),
   options: z.array(
     z.object({
       name: z.string().max(200),
@@ -43,6 +48,9 @@ const definitionShape = z.object({
   configNames: z.array(z.string()).optional(),
   siteOnly: z.array(z.string(), { error: '"siteOnly" must be a list of names of options' }).optional(),
   masterMaySet: z.array(z.string(), { error: '"masterMaySet" must be a list of names of options' }).optional(),
+  topLevel: z.array(z.string(), { error: '"topLevel" must be a list of names of options' }).optional(),
+  schema: z.string({ error: '"schema" must be text' }).optional(),
+  check: z.custom<ReturnerDefinition<unknown>['check']>((value) => typeof value === 'function', { error: '"check" must be a function' }).optional(),
   options: z.custom<z.ZodType>((value) => isSchema(value), { error: '"options" must be a zod object: z.strictObject({…})' }),
   open: z.custom<ReturnerDefinition<unknown>['open']>((value) => typeof value === 'function', { error: '"open" must be a function' }),
 })
@@ -74,6 +82,9 @@ export function describeDefinition(definition: ReturnerDefinition<unknown>): Des
     configNames: [...(definition.configNames ?? [])],
     siteOnly: [...(definition.siteOnly ?? [])],
     masterMaySet: [...(definition.masterMaySet ?? [])],
+    topLevel: [...(definition.topLevel ?? [])],
+    schema: definition.schema ?? '',
+    checks: definition.check !== undefined,
     options: optionTable(definition.options),
   }
 }

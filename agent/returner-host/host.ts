@@ -1,15 +1,16 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { suggestName } from '../../config/problems.ts'
+import type { TargetFinding } from '../../returners/contract.ts'
 import type { Clock } from '../clock.ts'
 import type { Destination, ReturnerCatalogue } from '../delivery/port.ts'
 import type { Logger } from '../log.ts'
 import type { DestinationRef } from '../outbox/port.ts'
-import { childProgram } from './child-process.ts'
+import { childProgram, startProcess } from './child-process.ts'
 import { createDestination, destinationRef, readSpec, type ReturnerSpec } from './destination.ts'
 import type { Description } from './definition.ts'
 import { cleanEnvironment } from './environment.ts'
-import { operatorFailure } from './failure.ts'
+import { operatorFailure, scrub } from './failure.ts'
 import { createInlineRunner } from './inline-runner.ts'
 import { endLeftovers, returnerProcesses } from './leftovers.ts'
 import { createLibrary, type Library, type LibraryEntry, listing, type ReturnerListing } from './library.ts'
@@ -22,6 +23,9 @@ import { leftOutBy } from './filter.ts'
 import { createRenewableRunner, type RenewableRunner } from './renewable-runner.ts'
 import { nothing, type RunnerLimits } from './runner.ts'
 import type { SourceSettings } from './sources.ts'
+import { loadLook } from './start-process.ts'
+
+export type { TargetFinding }
 
 export interface ReturnerHostSettings extends SourceSettings, RunnerLimits {
   /** Largest return that any returner gets, bytes of JSON; a larger one is cut. */
@@ -51,6 +55,9 @@ export interface ReturnerHostDeps {
 /** Whether a returner opens with today's options. */
 export type TestResult = { ok: true } | { ok: false; error: string }
 
+/** What a returner found at its target, or why it could not look. */
+export type LookResult = { ok: true; findings: TargetFinding[] | null } | { ok: false; error: string }
+
 export interface ReturnerHost {
   catalogue: ReturnerCatalogue
   list(): ReturnerListing[]
@@ -64,6 +71,11 @@ export interface ReturnerHost {
   refresh(): Promise<ReturnerListing[]>
   /** Loads and opens a returner as a destination would, sends nothing, closes it. */
   test(name: string, request?: OptionsRequest): Promise<TestResult>
+  /**
+   * What a returner says about its target, in a process of its own; `create`: it makes what is missing there, however long that takes.
+   * `findings` is null when it does not look at targets.
+   */
+  look(name: string, request: OptionsRequest, create: boolean): Promise<LookResult>
   /** Ends all returners and their processes. Does not wait for ever: one that cannot be ended, since it hangs in the kernel, is logged and left. */
   close(): Promise<void>
 }
@@ -79,6 +91,9 @@ export const hostDefaults = {
 
 /** What a stop may take beside the two times of grace: for the last output, and the next turns of a busy agent. */
 const stopSlackMs = 1000
+
+/** An index over a large table takes its time. */
+const longestMakingMs = 3_600_000
 
 interface OpenDestination {
   name: string
@@ -170,7 +185,31 @@ export function createReturnerHost(settings: ReturnerHostSettings, deps: Returne
     logger.error({ destinations: left, processes: returnerProcesses(childProgram, settings.stateDir) }, 'returner processes could not be ended and are left behind')
   }
 
+  async function look(name: string, request: OptionsRequest, create: boolean): Promise<LookResult> {
+    const target = destinationRef(name, request)
+    if ('error' in target) return { ok: false, error: target.error }
+    try {
+      usable(library, name)
+    } catch (error) {
+      return { ok: false, error: messageOf(error) }
+    }
+    const prepared = await prepare(target.spec)
+    if (!prepared.ok) return { ok: false, error: prepared.failure.message }
+    if ((await library.describe(name))?.description?.checks !== true) return { ok: true, findings: null }
+    const hide = (text: string) => scrub(text, prepared.secrets)
+    const process = startProcess({ ...child, memoryLimitBytes: settings.memoryLimitBytes, scrub: hide }, clock, logger)
+    try {
+      const context = { minionId: settings.minionId, destination: target.ref.name, stateDir: settings.stateDir }
+      const looked = await loadLook(process, prepared, { context, create }, create ? longestMakingMs : settings.startTimeoutMs, clock)
+      return looked.ok ? looked : { ok: false, error: hide(looked.failure.message) }
+    } finally {
+      process.kill('no longer needed')
+      await process.ended
+    }
+  }
+
   return {
+    look,
     catalogue: {
       resolve: (name, request) => resolveReturner(library, name, request, settings, deps),
       open: openDestination,

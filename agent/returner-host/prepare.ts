@@ -56,6 +56,7 @@ export function prepareOptions(
   const names = optionNames(description)
   const found = lookupReturnerOptions(config, { names, ...request })
   const configured = found.size > 0
+  addTopLevel(found, description.topLevel, config)
   const sorted = sortOptions(name, new Map([...found].filter(([option]) => !isRule(option))), description.options.map((row) => row.name))
   const missing = description.options.filter((row) => row.required && !(row.name in sorted.options))
   const { rules, faults: broken } = rulesOf(config, { names, retConfig: request.retConfig })
@@ -82,6 +83,14 @@ function forbidden({ name, siteOnly }: Description, found: ReadonlyMap<string, F
     const values = isPlainMap(value) ? [value, ...Object.values(value)] : [value]
     return values.some(isSecretReference) ? [`returner "${name}": option "${option}" (${from}) may not name a file or a variable of this host`] : []
   })
+}
+
+/** Adds what Salt keeps at the top of the configuration, where the returner's own map says nothing. */
+function addTopLevel(found: Map<string, FoundOption>, names: readonly string[], config: Readonly<Record<string, unknown>>): void {
+  for (const name of names) {
+    const value = config[name]
+    if (!found.has(name) && value !== undefined && value !== null) found.set(name, { value, form: 'flat', from: name, path: [name] })
+  }
 }
 
 /** The names that a returner's options stand under, the most specific first. */

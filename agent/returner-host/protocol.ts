@@ -41,6 +41,8 @@ export type RequestBody =
   | { method: 'load'; load: LoadSpec }
   /** Checks options. Answer: OptionIssue[]. */
   | { method: 'check'; options: Record<string, unknown> }
+  /** Checks options and looks at the target; `create`: makes what is missing there. Answer: TargetFinding[]. */
+  | { method: 'look'; options: Record<string, unknown>; context: OpenContext; create: boolean }
   /** Checks options and opens; what is sent later goes through the view. Answer: the deadline of a call in seconds, or null. */
   | { method: 'open'; options: Record<string, unknown>; context: OpenContext; view: View }
   /** Answer: null when all is stored. */

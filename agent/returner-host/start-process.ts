@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import { optionFault } from '../../config/returner-options.ts'
 import { z } from 'zod'
+import type { TargetFinding } from '../../returners/contract.ts'
 import type { ReturnerProcess } from './child-process.ts'
 import { type Description, descriptionSchema } from './definition.ts'
 import { type Failure, operatorFailure } from './failure.ts'
@@ -48,6 +49,28 @@ export async function loadOpen(process: ReturnerProcess, prepared: PreparedRetur
   if (faults.length > 0) return { ok: false, failure: saidBy(process, faults.join('; ')) }
   const answer = await within(process, { method: 'open', options: prepared.options, context, view: prepared.view }, 'open', timeoutMs, clock)
   return answer.ok ? { ok: true, deadlineSeconds: answer.value } : answer
+}
+
+const findingsSchema = z.array(z.object({ kind: z.enum(['missing', 'advice', 'made']), text: z.string().max(2000) })).max(100)
+
+export type Looked = { ok: true; findings: TargetFinding[] } | { ok: false; failure: Failure }
+
+/** Load, check, look at the target, which is waited for as long as for opening it. */
+export async function loadLook(
+  process: ReturnerProcess,
+  prepared: PreparedReturner,
+  { context, create }: { context: OpenContext; create: boolean },
+  timeoutMs: number,
+  clock: Clock,
+): Promise<Looked> {
+  const loaded = await load(process, prepared.load, timeoutMs, clock)
+  if (!loaded.ok) return loaded
+  const faults = await check(process, prepared, timeoutMs, clock)
+  if (faults.length > 0) return { ok: false, failure: saidBy(process, faults.join('; ')) }
+  const answer = await within(process, { method: 'look', options: prepared.options, context, create }, 'look at its target', timeoutMs, clock)
+  if (!answer.ok) return answer
+  const findings = findingsSchema.safeParse(answer.value)
+  return findings.success ? { ok: true, findings: findings.data } : { ok: false, failure: operatorFailure('it tells of its target wrongly') }
 }
 
 /** A request that ends: a process that does not answer in time is killed, which answers for it. */

@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { packageRoot } from '../../agent/entry-points.ts'
 import { type Import, importsOf, readFiles, ROOMS } from './source.ts'
 
 const files = readFiles(ROOMS, /\.m?ts$/)
@@ -68,6 +71,7 @@ const MAY_KNOW: readonly [room: string, allowed: readonly string[]][] = [
 
 /** Package → the files that may import it. */
 const OWNERS: Readonly<Record<string, readonly string[]>> = {
+  pg: ['returners/lib/pg/'],
   'better-sqlite3': ['agent/outbox/', 'returners/sqlite3/'],
   ws: ['agent/transport/ws.ts', 'master/server/ws.ts'],
   zeromq: ['agent/transport/zeromq.ts', 'agent/transport/zeromq-requests.ts', 'agent/transport/zeromq-socket.ts'],
@@ -78,8 +82,8 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   'node:worker_threads': [],
 }
 
-/** Optional peer dependencies of the agent itself: a site installs what it uses. */
-const OPTIONAL = ['zeromq']
+/** Optional peer dependencies: a site installs what it uses. */
+const OPTIONAL = Object.keys((JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { peerDependencies: Record<string, string> }).peerDependencies)
 
 /** `agent/link/` for `agent/link/link.ts`. */
 function folderOf(path: string): string {

@@ -61,9 +61,10 @@ export async function startServer(plan: ServerPlan): Promise<Server> {
   const kill = async () => {
     const pid = child?.pid
     if (pid === undefined) return
-    killGroup(pid)
+    const all = familyOf(pid)
+    for (const one of all) killOne(one.pid)
     // Not the first process only: a PostgreSQL does not start while an old backend holds its memory.
-    await until(() => livingOf(pid) === 0, `all processes of ${program} are gone`)
+    await until(() => readProcesses().every((now) => !all.some((one) => isSame(one, now))), `all processes of ${program} are gone`)
     child = undefined
   }
   const start = async () => {
@@ -131,22 +132,40 @@ function launch(command: string[], environment: Record<string, string>, logFile:
   }
 }
 
-/** How many processes of a group live. One that has ended and waits to be looked at does not, once all its threads have ended. */
-function livingOf(group: number): number {
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).filter((name) => {
-    try {
-      // After the name, which may hold anything: state, parent, group, … and as the 18th the number of threads.
-      const fields = readFileSync(`/proc/${name}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ')
-      return Number(fields[2]) === group && (fields[0] !== 'Z' || Number(fields[17]) > 1)
-    } catch {
-      return false
-    }
-  }).length
+interface RunningProcess {
+  pid: number
+  parent: number
+  /** Since when, in the kernel's ticks: a number that is used again is another process. */
+  start: string
 }
 
-function killGroup(pid: number): void {
+const isSame = (one: RunningProcess, other: RunningProcess) => one.pid === other.pid && one.start === other.start
+
+/** All processes that live. One that has ended and waits to be looked at does not, once all its threads have ended. */
+function readProcesses(): RunningProcess[] {
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).flatMap((name) => {
+    try {
+      // After the name, which may hold anything: state, parent, …, as the 18th the number of threads, as the 20th the start.
+      const fields = readFileSync(`/proc/${name}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ')
+      const lives = fields[0] !== 'Z' || Number(fields[17]) > 1
+      return lives ? [{ pid: Number(name), parent: Number(fields[1]), start: fields[19] ?? '' }] : []
+    } catch {
+      return []
+    }
+  })
+}
+
+/** A process with all that it started, children of children too. Some put theirs into sessions of their own, as PostgreSQL does. */
+function familyOf(pid: number): RunningProcess[] {
+  const processes = readProcesses()
+  const family = processes.filter((one) => one.pid === pid)
+  for (const member of family) family.push(...processes.filter((one) => one.parent === member.pid))
+  return family
+}
+
+function killOne(pid: number): void {
   try {
-    process.kill(-pid, 'SIGKILL')
+    process.kill(pid, 'SIGKILL')
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
   }

@@ -1,0 +1,43 @@
+import { KEY_STATEMENT } from '../lib/pg/check.ts'
+import type { Schema } from '../lib/salt-tables.ts'
+
+/** The first lines of the whole. */
+export const schemaHead = `-- Salt's tables for its returner postgres, with the same names, columns and indexes; its types, but for wider columns fun and jids.jid.
+-- CREATE DATABASE salt WITH ENCODING 'UTF8';`
+
+/** Salt's tables. The index on (jid, id) is ours, and is not unique: Salt's own minions insert blindly. */
+export const schema: Schema = {
+  salt_returns: [
+    `CREATE TABLE IF NOT EXISTS salt_returns (
+  fun        varchar(255) NOT NULL, -- of a job with several functions a JSON list, cut to fit
+  jid        varchar(255) NOT NULL,
+  return     text NOT NULL,         -- JSON
+  full_ret   text,                  -- JSON of the whole return
+  id         varchar(255) NOT NULL,
+  success    varchar(10) NOT NULL,  -- true or false
+  alter_time timestamp with time zone DEFAULT now()
+)`,
+    'CREATE INDEX IF NOT EXISTS idx_salt_returns_id ON salt_returns (id)',
+    'CREATE INDEX IF NOT EXISTS idx_salt_returns_jid ON salt_returns (jid)',
+    'CREATE INDEX IF NOT EXISTS idx_salt_returns_fun ON salt_returns (fun)',
+    'CREATE INDEX IF NOT EXISTS idx_salt_returns_updated ON salt_returns (alter_time)',
+    KEY_STATEMENT,
+  ],
+  jids: [
+    `CREATE TABLE IF NOT EXISTS jids (
+  jid  varchar(255) PRIMARY KEY,
+  load text NOT NULL                -- JSON; the member "Minions" lists who was expected
+)`,
+  ],
+  salt_events: [
+    'CREATE SEQUENCE IF NOT EXISTS seq_salt_events_id',
+    `CREATE TABLE IF NOT EXISTS salt_events (
+  id         bigint NOT NULL UNIQUE DEFAULT nextval('seq_salt_events_id'),
+  tag        varchar(255) NOT NULL,
+  data       text NOT NULL,         -- JSON
+  alter_time timestamp with time zone DEFAULT now(),
+  master_id  varchar(255) NOT NULL
+)`,
+    'CREATE INDEX IF NOT EXISTS idx_salt_events_tag ON salt_events (tag)',
+  ],
+}
