@@ -199,7 +199,7 @@ export function createReturnerHost(settings: ReturnerHostSettings, deps: Returne
     const hide = (text: string) => scrub(text, prepared.secrets)
     const process = startProcess({ ...child, memoryLimitBytes: settings.memoryLimitBytes, scrub: hide }, clock, logger)
     try {
-      const context = { minionId: settings.minionId, destination: target.ref.name, stateDir: settings.stateDir }
+      const context = { minionId: settings.minionId, destination: target.ref.name, stateDir: settings.stateDir, cacheDir: settings.cacheDir }
       const looked = await loadLook(process, prepared, { context, create }, create ? longestMakingMs : settings.startTimeoutMs, clock)
       return looked.ok ? looked : { ok: false, error: hide(looked.failure.message) }
     } finally {
