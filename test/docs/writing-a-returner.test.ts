@@ -36,6 +36,9 @@ test('every block has a path and is run by a test below', () => {
     '/etc/brine/minion.d/exec.conf',
     '/usr/local/bin/store-return',
     '/usr/local/bin/store-return-python',
+    '/etc/brine/minion.d/exec-long-lived.conf',
+    '/usr/local/bin/store-batches',
+    '/usr/local/bin/store-batches-shell',
   ])
 })
 
@@ -132,5 +135,27 @@ test.each(['/usr/local/bin/store-return', '/usr/local/bin/store-return-python'])
 
     rmSync(join(root, 'var', 'spool', 'returns'), { recursive: true })
     expect(await exec.send([delivery(1)], notAborted)).toMatchObject({ kind: 'retry', error: expect.stringMatching(/exit code 75/) })
+  })
+})
+
+test.each(['/usr/local/bin/store-batches', '/usr/local/bin/store-batches-shell'])('the long-lived program %s', async (program) => {
+  mkdirSync(join(root, 'var', 'spool', 'returns'), { recursive: true })
+  takeSpool()
+  const raw = config('/etc/brine/minion.d/exec-long-lived.conf')
+  const options = raw['exec'] as { command: string[] }
+  options.command = [join(root, program)]
+
+  await withHost(raw, async ({ destination }) => {
+    const exec = await destination('exec')
+    for (let attempt = 0; attempt < 2; attempt += 1) {
+      expect(await exec.send([delivery(1, 'ż'), delivery(2)], notAborted)).toEqual({ kind: 'delivered' })
+    }
+    const stored = takeSpool() as { items?: { ret: unknown }[] }[]
+    const returns = stored.flatMap((one) => one.items?.map(({ ret }) => ret) ?? [one]) as { jid: string }[]
+    expect(returns.toSorted((one, other) => (one.jid < other.jid ? -1 : 1))).toMatchObject([{ return: 'ż' }, { return: 2 }])
+
+    rmSync(join(root, 'var', 'spool', 'returns'), { recursive: true })
+    const kind = program.endsWith('shell') ? 'retry' : 'operator'
+    expect(await exec.send([delivery(1)], notAborted)).toMatchObject({ kind, error: expect.stringMatching(/\.part|cannot be written/) })
   })
 })

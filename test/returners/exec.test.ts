@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -80,4 +80,74 @@ test('a program that does not read, talks without end, or leaves its pipe to ano
   expect(loud).toMatch(/^Error: \/bin\/sh ended with exit code 1: loud/)
   expect(loud.length).toBeLessThan(600)
   expect(await run('sleep 2 & exit 0')).toBe('stored')
+})
+
+/** Opens a long-lived program in Python whose body handles `message`, one line of ours, and says `answer(…)`. */
+async function openProgram(body: string, options: Record<string, unknown> = {}) {
+  const answer = 'def answer(value):\n    print(json.dumps(value), flush=True)\n'
+  const script = `import json, os, sys, time\n${answer}for line in sys.stdin:\n    message = json.loads(line)\n${body.replaceAll(/^/gm, '    ')}\n`
+  const checked = checkOptions(definition.options, { command: ['/usr/bin/python3', '-c', script], cwd: directory, long_lived: true, ...options })
+  if (!checked.ok) throw new Error(JSON.stringify(checked.issues))
+  const handle = await definition.open(checked.options, sampleContext())
+  const send = async (items = [item], signal = never): Promise<unknown> => {
+    try {
+      await handle.returner(items, signal)
+      return 'stored'
+    } catch (error) {
+      return error
+    }
+  }
+  return { handle, send }
+}
+
+const hello = "if 'hello' in message:\n    answer({'ready': True})\n    continue\n"
+
+test('a long-lived program stays, and says what came of each batch', async () => {
+  const other = sampleItem(sampleReturn('20250101000000000002'))
+  const { handle, send } = await openProgram(`${hello}open('pids', 'a').write('%d %d\\n' % (os.getpid(), len(message['items'])))
+keys = [item['key'] for item in message['items']]
+answers = [{'stored': True}, {'error': 'busy', 'retry_after': 3}, {'error': 'login', 'kind': 'operator'}, {'error': 'odd', 'kind': 'permanent'},
+  {'stored': keys[:1], 'rejected': [{'key': keys[-1], 'error': 'no'}]}, {'stored': keys}]
+answer({'batch': message['batch'], **answers[message['batch'] - 1]})`)
+
+  expect(await send()).toBe('stored')
+  expect(await send()).toMatchObject({ code: 'BRINE_RETRY_AFTER', afterMs: 3000, message: 'busy' })
+  expect(await send()).toMatchObject({ code: 'BRINE_OPERATOR', message: 'login' })
+  expect(await send()).toMatchObject({ code: 'BRINE_PERMANENT', message: 'odd' })
+  expect(await send([item, other])).toMatchObject({ code: 'BRINE_PARTIAL', stored: [item.key], rejected: [{ key: other.key, error: 'no' }] })
+  expect(await send([item, other])).toBe('stored')
+  await handle.close()
+  const lines = (await readFile(join(directory, 'pids'), 'utf8')).trimEnd().split('\n')
+  expect(new Set(lines.map((line) => line.split(' ')[0])).size).toBe(1)
+})
+
+test.each([
+  ['ends', `${hello}print('why', file=sys.stderr)\nsys.exit(3)`, /ended with exit code 3: why$/],
+  ['answers for another batch', `${hello}answer({'batch': 99, 'stored': True})`, /did not answer for batch \d: it answered for 99/],
+  ['says no JSON', `${hello}print('Traceback', flush=True)`, /said something that is not JSON/],
+  ['says a line without end', `${hello}sys.stdout.write('x' * 2000000)\nsys.stdout.flush()\ntime.sleep(60)`, /said a line of more than/],
+  ['takes too long', `${hello}time.sleep(60)`, /was ended: longer than 1 s/],
+  ['is not ready', "answer({'error': 'no database', 'kind': 'operator'})", /^no database$/],
+  ['does not say that it is ready', 'answer({})', /did not answer \{"ready": true\}/],
+])('a long-lived program that %s has its batch again from a new one', async (_what, body, message) => {
+  const mended = "if os.path.exists('mended'):\n    answer({'ready': True} if 'hello' in message else {'batch': message['batch'], 'stored': True})\n    continue\n"
+  const { handle, send } = await openProgram(`${mended}${body}`, { timeout: 1 })
+
+  expect(await send()).toMatchObject({ message: expect.stringMatching(message) })
+  await writeFile(join(directory, 'mended'), '')
+  await until(async () => (await send()) === 'stored', 'it is stored')
+  await handle.close()
+})
+
+test('a long-lived program that does not end with its input is ended, with what it started', async () => {
+  const { handle, send } = await openProgram(`${hello}import subprocess, signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)
+open('pids', 'w').write('%d %d' % (os.getpid(), subprocess.Popen(['sleep', '300']).pid))\nanswer({'batch': 1, 'stored': True})`)
+  expect(await send()).toBe('stored')
+  await handle.close()
+
+  const pids = (await readFile(join(directory, 'pids'), 'utf8')).split(' ').map(Number)
+  await until(async () => {
+    const stats = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ' Z ')))
+    return stats.every((stat) => / Z /.test(stat))
+  }, 'both have ended')
 })
