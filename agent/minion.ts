@@ -11,6 +11,7 @@ import { keepFresh } from './grains/keep-fresh.ts'
 import type { Jobs } from './jobs/jobs.ts'
 import type { Link } from './link/port.ts'
 import type { Logger } from './log.ts'
+import { createConnecting } from './minion/connecting.ts'
 import { createMinionGrains } from './minion/grains.ts'
 import { createCallServer } from './minion/calls.ts'
 import { createMinionJobs } from './minion/jobs.ts'
@@ -130,7 +131,9 @@ async function compose(
     schedule: scheduleControl,
   })
   const startScheduled = createScheduledStart(config, jobs, log)
-  for (const { link } of links) releases.push(() => link.stop())
+  const joined = links.map((each) => joinLink(each, { links, config, log, clock, grains, jobs, delivery, pillar }))
+  const connecting = createConnecting(config, joined, { clock, log, isOwed: (link) => delivery.isOwed(link) })
+  releases.push(() => connecting.stop())
   releases.push(() => delivery.stop(DELIVERY_GRACE_MS))
 
   const control = createControlServer({
@@ -161,13 +164,10 @@ async function compose(
   await reportInterrupted(outbox, jobs, log)
   delivery.start()
   host.describeSite().catch((error: unknown) => log.error({ err: error }, 'The returner directories could not be looked into'))
-  for (const each of links) joinLink(each, { links, config, log, clock, grains, jobs, delivery, pillar })
   // With a master it comes after the connect.
   if (links.length === 0) await pillar.refresh()
   beginSchedule(schedule, { loaded, links })
-  const cancelStart = clock.timer(config.random_startup_delay * clock.random(), () => {
-    for (const { link } of links) link.start()
-  })
+  const cancelStart = clock.timer(config.random_startup_delay * clock.random(), () => connecting.start())
   releases.push(keepFresh(grains, { everyMs: config.grains_refresh_every * 60_000, changed: () => void pillar.refresh() }, clock))
   log.info({ id: config.id, masters: links.map(({ master }) => master) }, links.length === 0 ? 'The minion runs without a master' : 'The minion runs')
   return {

@@ -24,7 +24,14 @@ const masterOptions = {
     .refine((list) => list.length > 0, { error: 'at least one master is needed' })
     .prefault('salt')
     .describe('The master, host or host:port; a list connects to each of them'),
-  master_type: oneOf('str', 'disable').default('str').describe('`disable` runs without a master'),
+  master_type: z
+    .enum(['str', 'failover', 'distributed', 'disable'], { error: masterTypeError })
+    .default('str')
+    .describe('`str`: all masters at the same time; `failover`: one after another; `distributed`: the same, the id chooses the first; `disable`: none'),
+  master_failback: flag().default(false).describe('With `failover`: go back to the first master when it is there again'),
+  master_failback_interval: duration('s').prefault(0).describe('How often that is tried; master_alive_interval when 0, a minute when both are'),
+  random_master: flag().default(false).describe('With `failover`: try the masters in random order; with master_failback the first stays first'),
+  master_shuffle: flag().default(false).describe('The old name of random_master'),
   file_client: oneOf('remote', 'local').default('remote').describe('`local`: files come from file_roots and the pillar from pillar_roots of this host, and there is no master'),
   use_master_when_local: flag().default(false).describe('With `file_client: local`: connect to the master all the same'),
   master_port: count(1, 65_535).default(4506).describe("The master's request port"),
@@ -49,7 +56,14 @@ const masterOptions = {
     .describe('Name of that verification key in pki_dir, without .pub'),
   always_verify_signature: flag().default(false).describe("Verify the signature of the master's key at every authentication"),
   sign_pub_messages: flag().default(true).describe('Accept only signed publications (Salt: False)'),
-  master_alive_interval: duration('s').prefault(0).describe('How often the connection is checked; 0 leaves it to the link'),
+  master_alive_interval: duration('s')
+    .prefault(0)
+    .describe('How often the connection is checked; 0 leaves it to the link. With `failover` also how long a lost master may take to come back (Salt: 0 never fails over)'),
+}
+
+function masterTypeError({ input }: { input: unknown }): string {
+  if (input === 'func') return 'func names a Python function, which does not run here: write the masters as a list, with master_type: str for all at once or failover'
+  return 'must be one of str, failover, distributed, disable'
 }
 
 const identityOptions = {

@@ -88,6 +88,8 @@ export interface Delivery {
   wake(jid: string, master: string): Promise<void>
   /** A master's link is connected: what is queued for it, under whatever name, is tried now. */
   masterConnected(master: string): void
+  /** Whether returns wait for the master of this link. */
+  isOwed(link: Link): boolean
   /** Tries a destination now, by name. */
   retryNow(destination: string): void
   /** Opens all destinations anew, with today's options; also those that were paused. */
@@ -180,6 +182,7 @@ export function createDelivery(settings: DeliverySettings, deps: DeliveryDeps): 
       volatile.wake(master)
       lanes.nudgeWhere((ref) => ref.kind === 'master' && linkOf(ref) === link)
     },
+    isOwed: (link) => outbox.queuedDestinations().some((ref) => ref.kind === 'master' && linkOf(ref) === link),
     retryNow: lanes.nudge,
     refresh: lanes.reopenAll,
   }

@@ -57,7 +57,7 @@ function agent({ status, agentFault, masterless }: HostFacts): Finding[] {
   if (status === undefined) return [{ check, state: 'warn', what: 'none runs with this configuration', advice: 'start it: systemctl start brine-minion, or brine minion' }]
   const running: Finding = { check, state: 'ok', what: `${status.id}, brine ${status.version}, process ${status.pid}` }
   const links = masterless ? [] : status.masters.map(({ master, state, lastError }): Finding => {
-    if (state === 'connected') return { check: `link ${master}`, state: 'ok', what: state }
+    if (state === 'connected' || state === 'standby') return { check: `link ${master}`, state: 'ok', what: state }
     const what = `${state}${lastError === null ? '' : `: ${lastError}`}`
     return { check: `link ${master}`, state: 'fail', what, advice: 'the lines below tell what of the master cannot be reached; is the key accepted there?' }
   })

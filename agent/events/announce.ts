@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts'
 import type { Link } from '../link/port.ts'
 import type { Logger } from '../log.ts'
 
-/** What is done after every connect, in this order; each named for the log. */
+/** What an announcement needs. */
 export interface AnnounceParts {
   link: Link
   clock: Clock
@@ -14,13 +14,13 @@ export interface AnnounceParts {
 }
 
 /**
- * After every connect: fetches the pillar with today's grains, then fires the start events. The master targets by the grains it
+ * What is done after every connect: fetches the pillar with today's grains, then fires the start events. The master targets by the grains it
  * was given last, so they come first: who waits for the start event may target us at once.
  *
  * A stock minion does this on ws only once; a master that was restarted or replaced would then know nothing of it. What fails is
- * logged and left to the next connect.
+ * logged and left to the next connect. Never rejects.
  */
-export function announceOnConnect(settings: () => StartSettings, parts: AnnounceParts): void {
+export function createAnnouncement(settings: () => StartSettings, parts: AnnounceParts): () => Promise<void> {
   const { link, clock, log } = parts
 
   async function step(what: string, act: () => Promise<unknown>): Promise<void> {
@@ -31,12 +31,8 @@ export function announceOnConnect(settings: () => StartSettings, parts: Announce
     }
   }
 
-  async function announce(): Promise<void> {
+  return async () => {
     await step('grains', parts.refreshPillar)
     for (const load of startEventLoads(settings(), clock.now())) await step('start event', () => link.request(load))
   }
-
-  link.onState((state) => {
-    if (state === 'connected') void announce()
-  })
 }

@@ -91,7 +91,12 @@ export function createLink(settings: LinkSettings, parts: LinkParts): Link {
     if (!NEXT[state].includes(next)) throw new Error(`the link cannot go from ${state} to ${next}`)
     state = next
     detail = why
-    for (const listener of stateListeners) safely(() => listener(next))
+    if (isHeard()) for (const listener of stateListeners) safely(() => listener(next))
+  }
+
+  /** Nothing is told from the moment of a stop on. */
+  function isHeard(): boolean {
+    return running?.stop.signal.aborted === false
   }
 
   function safely(call: () => void): void {
@@ -103,7 +108,7 @@ export function createLink(settings: LinkSettings, parts: LinkParts): Link {
   }
 
   function emit(load: ValueObject): void {
-    for (const listener of publicationListeners) safely(() => listener(load))
+    if (isHeard()) for (const listener of publicationListeners) safely(() => listener(load))
   }
 
   function onSession(next: Session, credentials: Credentials): void {
@@ -211,13 +216,14 @@ export function createLink(settings: LinkSettings, parts: LinkParts): Link {
     start() {
       if (running !== undefined) return
       const stop = new AbortController()
-      running = { stop, done: run(stop.signal) }
+      running = { stop, done: Promise.resolve() }
+      failures = 0
+      asked = 0
+      running.done = run(stop.signal)
     },
     async stop() {
       const was = running
       if (was === undefined) return
-      stateListeners.length = 0
-      publicationListeners.length = 0
       was.stop.abort()
       connection?.end({ kind: 'lost', reason: 'stopped' })
       await was.done

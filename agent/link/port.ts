@@ -8,7 +8,7 @@ export interface Link {
   /** Why the link is not connected, for people: what the master said, or the last error; kept while it tries again. */
   readonly detail: string | undefined
   start(): void
-  /** Ends the sockets and timers; nothing is emitted afterwards. */
+  /** Ends the sockets and timers; nothing is emitted until it is started again. */
   stop(): Promise<void>
   /** An encrypted request on the general socket. Resolves with the decrypted reply. */
   request(load: ValueObject, options?: { timeoutMs?: number; signal?: AbortSignal }): Promise<Value>

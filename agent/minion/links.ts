@@ -3,7 +3,7 @@ import type { LoadedConfig } from '../../config/load.ts'
 import { isMasterless } from '../../config/masterless.ts'
 import type { Clock } from '../clock.ts'
 import type { Delivery } from '../delivery/delivery.ts'
-import { announceOnConnect } from '../events/announce.ts'
+import { createAnnouncement } from '../events/announce.ts'
 import type { Grains } from '../grains/grains.ts'
 import type { Jobs } from '../jobs/jobs.ts'
 import { pinnedMasterKeys, readMasterSigningKey } from '../keys/master-key.ts'
@@ -12,6 +12,7 @@ import { createLink } from '../link/link.ts'
 import type { Link } from '../link/port.ts'
 import type { Logger } from '../log.ts'
 import { linkSettings } from './settings.ts'
+import type { JoinedLink } from './connecting.ts'
 import { nameOfMaster, type MasterLink } from './masters.ts'
 import { transportSettings } from './transport-settings.ts'
 import type { PillarKeeper } from '../pillar/keeper.ts'
@@ -44,8 +45,8 @@ interface LinkJoint {
   pillar: PillarKeeper
 }
 
-/** What a link's events mean to the rest. */
-export function joinLink(joined: MasterLink, { links, config, log, clock, grains, jobs, delivery, pillar }: LinkJoint): void {
+/** What a link's events mean to the rest; gives what its master is told when it is connected. */
+export function joinLink(joined: MasterLink, { links, config, log, clock, grains, jobs, delivery, pillar }: LinkJoint): JoinedLink {
   const { link } = joined
   const name = (): string | undefined => nameOfMaster(joined, links, config.master_type === 'str')
   link.onPublication((load) => {
@@ -58,7 +59,7 @@ export function joinLink(joined: MasterLink, { links, config, log, clock, grains
     if (state === 'connected' && master !== undefined) delivery.masterConnected(master)
   })
   const named = config.start_event_grains
-  announceOnConnect(
+  const announce = createAnnouncement(
     // Asked at every connect: the grains of the first one would be stale.
     () => ({
       id: config.id,
@@ -67,6 +68,7 @@ export function joinLink(joined: MasterLink, { links, config, log, clock, grains
     }),
     { link, clock, log: log.child({ part: 'link' }), refreshPillar: () => pillar.fetch(link) },
   )
+  return { ...joined, announce }
 }
 
 function pick(map: ValueObject, names: readonly string[]): ValueObject {

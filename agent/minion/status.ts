@@ -34,7 +34,8 @@ export function statusOf({ config, outbox, delivery, jobs, links, uptimeMs }: St
     uptimeMs,
     masters: links.map(({ master, link }) => ({
       master,
-      state: link.state,
+      // Of masters that stand in for one another only one is connected.
+      state: link.state === 'stopped' && config.master_type !== 'str' ? 'standby' : link.state,
       fingerprint: link.fingerprint ?? null,
       lastError: link.state === 'connected' ? null : (link.detail ?? null),
     })),

@@ -3,7 +3,7 @@ import { createLinkBench, createLogMemory, MINION_ID } from '../../helpers/link-
 import { createRsaPair, createScriptedMaster } from '../../helpers/scripted-master.ts'
 import { until } from '../../helpers/until.ts'
 import { systemClock } from '../../../agent/clock.ts'
-import { announceOnConnect } from '../../../agent/events/announce.ts'
+import { createAnnouncement, type AnnounceParts } from '../../../agent/events/announce.ts'
 import { fireEvents, startEventLoads } from '../../../agent/events/event.ts'
 import { requestPillar } from '../../../agent/pillar/pillar.ts'
 import type { LinkBench } from '../../helpers/link-bench.ts'
@@ -52,10 +52,17 @@ describe('events', () => {
   })
 })
 
+function announceOnConnect(legacyEvents: boolean, parts: AnnounceParts): void {
+  const announce = createAnnouncement(() => ({ id: MINION_ID, legacyEvents }), parts)
+  parts.link.onState((state) => {
+    if (state === 'connected') void announce()
+  })
+}
+
 describe('after every connect', () => {
   test('the master gets the grains, then the start events', async () => {
     const { log } = createLogMemory()
-    announceOnConnect(() => ({ id: MINION_ID, legacyEvents: true }), {
+    announceOnConnect(true, {
       link: bench.link, clock: systemClock, log,
       async refreshPillar() {
         await requestPillar(bench.link, pillarRequest)
@@ -72,7 +79,7 @@ describe('after every connect', () => {
 
   test('a failing step is logged and the others follow', async () => {
     const { log, lines } = createLogMemory()
-    announceOnConnect(() => ({ id: MINION_ID, legacyEvents: false }), {
+    announceOnConnect(false, {
       link: bench.link, clock: systemClock, log,
       async refreshPillar() {
         throw new Error('no pillar today')
