@@ -91,7 +91,7 @@ export function createFailover(candidates: readonly Candidate[], settings: Failo
   }
 
   function lookAgain(): void {
-    for (const look of [...waiting]) look()
+    for (const look of waiting) look()
   }
 
   function enter(next: FailoverState): void {
