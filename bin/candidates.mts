@@ -1,6 +1,6 @@
 /** What may stand at the end of a command line that is being written. */
 import { chosenCommand, plainWords } from '../agent/cli/chosen-command.ts'
-import { destinationNames, optionNamesOf, returnerNames } from '../agent/cli/completion-values.ts'
+import { builtInFunctions, destinationNames, hostFunctions, optionNamesOf, returnerNames } from '../agent/cli/completion-values.ts'
 import { minionIds } from '../master/cli/minion-ids.ts'
 import { type CommandNode, commandNode, type OptionNode } from './command-tree.mts'
 import { COMMANDS } from './commands.mts'
@@ -32,18 +32,18 @@ function topLevel(before: readonly string[]): Candidate[] {
 async function inCommand(root: CommandNode | undefined, chosen: string, before: readonly string[], current: string): Promise<Candidate[]> {
   if (root === undefined) return []
   const { node, places, open } = walk(root, before.slice(before.indexOf(chosen) + 1))
-  if (open !== undefined) return valuesOf(open.spellings, open.choices, before)
+  if (open !== undefined) return valuesOf(open.spellings, open.choices, { before, current })
   const equals = /^(?<name>--[^=]+)=/.exec(current)?.groups?.['name']
   if (equals !== undefined) {
     const option = node.options.find(({ spellings }) => spellings.includes(equals))
-    const values = option === undefined ? [] : await valuesOf(option.spellings, option.choices, before)
+    const values = option === undefined ? [] : await valuesOf(option.spellings, option.choices, { before, current: current.slice(equals.length + 1) })
     return values.map((one) => (one === FILES ? one : { ...one, word: `${equals}=${one.word}` }))
   }
   if (current.startsWith('-')) return node.options.flatMap(spelled)
   const commands = node.commands.map(({ path, summary }) => ({ word: path.at(-1) ?? '', description: summary }))
   // The last place may take any number of words.
   const place = node.positionals[Math.min(places, node.positionals.length - 1)]
-  const values = place === undefined ? [] : await valuesOf([`${node.path.join(' ')} ${place.name}`, place.name], place.choices, before)
+  const values = place === undefined ? [] : await valuesOf([`${node.path.join(' ')} ${place.name}`, place.name], place.choices, { before, current })
   return [...commands, ...values, ...(commands.length + values.length === 0 ? node.options.flatMap(spelled) : [])]
 }
 
@@ -76,7 +76,7 @@ function spelled({ spellings, description }: OptionNode): Candidate[] {
   return word === undefined ? [] : [{ word, description }]
 }
 
-type Source = (before: readonly string[]) => Promise<readonly string[]>
+type Source = (before: readonly string[], current: string) => Promise<readonly string[]>
 
 /** What stands for a name of an option, or of a place, is looked up here. */
 const SOURCES: Readonly<Record<string, Source>> = {
@@ -88,16 +88,24 @@ const SOURCES: Readonly<Record<string, Source>> = {
   'returner test name': returnerNames,
   'config show options': optionNamesOf,
   'cmd target': minionIds,
+  'cmd function': builtInFunctions,
+  'call function': hostFunctions,
   'key id': minionIds,
 }
 
 const FILE_NAMES = new Set(['--config-dir', '--root-dir', '--log-file', '--out-file', 'outbox export file', 'returner types directory'])
 
-async function valuesOf(names: readonly string[], choices: readonly string[], before: readonly string[]): Promise<Candidate[]> {
+interface LineSoFar {
+  before: readonly string[]
+  /** The word that is being written. */
+  current: string
+}
+
+async function valuesOf(names: readonly string[], choices: readonly string[], { before, current }: LineSoFar): Promise<Candidate[]> {
   if (choices.length > 0) return choices.map((word) => ({ word, description: '' }))
   if (names.some((name) => FILE_NAMES.has(name))) return [FILES]
   const source = names.map((name) => SOURCES[name]).find((one) => one !== undefined)
-  return source === undefined ? [] : (await source(before)).map((word) => ({ word, description: '' }))
+  return source === undefined ? [] : (await source(before, current)).map((word) => ({ word, description: '' }))
 }
 
 function oneLine(text: string): string {

@@ -2,8 +2,12 @@
 import type { LoadedConfig } from '../../config/load.ts'
 import { optionRows } from '../../config/option-rows.ts'
 import { callControl } from '../control/client.ts'
+import { pack, unpack } from '../control/call-methods.ts'
 import { controlSocketPath } from '../control/protocol.ts'
+import { builtinModules } from '../modules/builtins.ts'
+import { describeModule } from '../modules/description.ts'
 import { findSources } from '../returner-host/sources.ts'
+import { get } from '../wire/value.ts'
 import { schemaOf } from './config-master.ts'
 import { loadFor } from './options.ts'
 
@@ -21,6 +25,31 @@ export async function destinationNames(words: readonly string[]): Promise<string
 export async function returnerNames(words: readonly string[]): Promise<string[]> {
   const { config } = await configOf(words)
   return [...findSources({ directories: config.returner_dirs, packages: config.returner_host.packages, packageBase: config.conf_dir }).keys()]
+}
+
+/**
+ * Functions that a job can call: those that come with Brine, of the modules that `current`, the word so far, may mean. Only these are
+ * loaded: the whole of them takes a person's patience.
+ */
+export async function builtInFunctions(_words: readonly string[], current: string): Promise<string[]> {
+  const [module = '', ...rest] = current.split('.')
+  const meant = Object.entries(builtinModules).filter(([name]) => (rest.length > 0 ? name === module : name.startsWith(module)))
+  const described = await Promise.all(meant.map(async ([, load]) => describeModule(await load(), true)))
+  return described.flatMap(({ name, functions }) => functions.map((one) => `${name}.${one.name}`)).toSorted()
+}
+
+/** The same for this host: where its agent runs, a site's own among them. */
+export async function hostFunctions(words: readonly string[], current: string): Promise<string[]> {
+  const load = { fun: 'sys.list_functions', arg: [], jid: 'completion', tgt: 'salt-call' }
+  try {
+    const { config } = await configOf(words)
+    const answer = await callControl(controlSocketPath(config.sock_dir), 'call.run', { load: pack(load) }, { timeoutMs: PATIENCE_MS })
+    const found = get(unpack(answer, 'ret'), 'return')
+    if (Array.isArray(found)) return found.filter((name) => typeof name === 'string')
+  } catch {
+    // No agent runs, or it has no time: what comes with Brine is there in any case.
+  }
+  return builtInFunctions(words, current)
 }
 
 /** Every option of the schema, `outbox.max_bytes`. */

@@ -75,6 +75,11 @@ describe('candidates', () => {
     expect(await words(`outbox retry -c ${root} --to `)).toEqual(['master:ab12', 'sqlite3'])
     expect(await words(`returner check --config-dir=${root} c`)).toEqual(['cmdb'])
     expect(await words(`cmd -c ${root} w`)).toEqual(['web1'])
+    expect(await words(`cmd -c ${root} -G os:Debian test.pi`)).toEqual(['test.ping'])
+    expect(await words('cmd web1 tes')).toContain('test.ping')
+    expect(await words(`cmd -c ${root} web1 test.ping --return cm`)).toEqual(['cmdb'])
+    expect(await words(`call -c ${root} --return=sql`)).toEqual(['--return=sqlite3'])
+    expect(await words(`call -c ${root} test.pi`)).toEqual(['test.ping'])
     expect(await words(`key -c ${root} accept w`)).toEqual(['web1'])
   })
 })
@@ -91,11 +96,12 @@ printf '%s\\n' "\${COMPREPLY[@]}"`
   }
 
   test('commands, options and values', async () => {
-    const [command, option, behindColon, file] = await Promise.all([
+    const found = await Promise.all([
       complete('brine outbox l'), complete('brine outbox list --sta'), complete('brine outbox retry --to master:a'), complete('brine config check -c mas'),
+      complete("brine cmd '*' test.pi"), complete('brine call cmd.run_b'), complete('brine cmd web1 test.ping --return cm'),
     ])
 
-    expect([command, option, behindColon, file]).toEqual([['list'], ['--state'], ['ab12'], ['master']])
+    expect(found).toEqual([['list'], ['--state'], ['ab12'], ['master'], ['test.ping'], ['cmd.run_bg'], ['cmdb']])
   })
 })
 
@@ -115,9 +121,9 @@ zpty -d shell`
   }
 
   test('commands, options and values', async () => {
-    const lines = await Promise.all(['brine outb', 'brine outbox list --sta', 'brine outbox retry --to mas', 'brine config check -c mas'].map(typed))
+    const lines = await Promise.all(['brine outb', 'brine outbox list --sta', 'brine outbox retry --to mas', 'brine config check -c mas', 'brine cmd web1 test.pi', 'brine call cmd.run_b', 'brine call --return cm'].map(typed))
 
-    expect(lines).toEqual(['brine outbox', 'brine outbox list --state', 'brine outbox retry --to master:ab12', 'brine config check -c master'])
+    expect(lines).toEqual(['brine outbox', 'brine outbox list --state', 'brine outbox retry --to master:ab12', 'brine config check -c master', 'brine cmd web1 test.ping', 'brine call cmd.run_bg', 'brine call --return cmdb'])
   })
 })
 
@@ -128,9 +134,11 @@ describe('fish', () => {
   }
 
   test('commands, options and values', async () => {
-    const [command, option, value, file] = await Promise.all([
+    const [command, option, value, file, ofMinions, ofHost, returner] = await Promise.all([
       complete('brine outbox l'), complete('brine outbox list --sta'), complete('brine outbox retry --to '), complete('brine config check -c ./mas'),
+      complete('brine cmd web1 test.pi'), complete('brine call cmd.run_b'), complete('brine call --return cm'),
     ])
+    expect([ofMinions, ofHost, returner]).toEqual([['test.ping'], ['cmd.run_bg'], ['cmdb']])
 
     expect(command).toEqual(['list\tList queued and dead deliveries'])
     expect(option).toEqual(['--state\tIn this state'])
