@@ -60,14 +60,14 @@ function replaceBlock(lines: readonly string[], options: BlockOptions, eol: stri
   return found ? result : undefined
 }
 
-function insertBlock(lines: readonly string[], options: BlockOptions, eol: string): string[] {
+async function insertBlock(context: BuiltinContext, lines: readonly string[], options: BlockOptions, eol: string): Promise<string[]> {
   const block = [`${options.marker_start}${eol}`, ...blockLines(options, eol, options.marker_end)]
   if (options.prepend_if_not_found) return [...block, ...lines]
   if (options.append_if_not_found) return [...lines.map((line, at) => (at === lines.length - 1 && !line.endsWith(eol) ? `${line}${eol}` : line)), ...block]
   const before = options.insert_before_match ?? ''
   const regex = before === '' ? (options.insert_after_match ?? '') : before
   if (regex === '') throw new CommandExecutionError(notFound)
-  const [first] = [...matchingTexts(compilePattern(regex), lines, true)].toSorted((a, b) => a - b)
+  const [first] = [...(await matchingTexts(context, compilePattern(regex), lines, true))].toSorted((a, b) => a - b)
   if (first === undefined) throw new CommandExecutionError(notFound)
   return lines.toSpliced(before === '' ? first + 1 : first, 0, ...block)
 }
@@ -89,7 +89,7 @@ async function blockreplace(context: BuiltinContext, options: BlockOptions): Pro
   const inFile: BlockOptions = {
     ...options, content: file.toFile(options.content), marker_start: file.toFile(options.marker_start), marker_end: file.toFile(options.marker_end),
   }
-  const result = (replaceBlock(lines, inFile, eol) ?? insertBlock(lines, inFile, eol)).join('')
+  const result = (replaceBlock(lines, inFile, eol) ?? (await insertBlock(context, lines, inFile, eol))).join('')
   const diff = unifiedDiff(lines, linesOf(result))
   if (result !== file.text && !options.dry_run) {
     if (options.backup !== false) await keepBackup(path, isTruthy(options.backup) ? pythonStr(options.backup) : '.bak')

@@ -233,7 +233,7 @@ async function* walk(context: BuiltinContext, top: string, search: Search): Asyn
 async function* chosen(context: BuiltinContext, candidates: { name: string; path: string }[], search: Search): AsyncGenerator<Value> {
   let left = candidates
   for (const name of search.names) {
-    const places = matchingTexts(name, left.map((one) => one.name), false)
+    const places = await matchingTexts(context, name, left.map((one) => one.name), false)
     left = left.filter((_, at) => places.has(at))
   }
   const needsStat = search.stats.length > 0 || search.contents.length > 0 || search.actions.some((action) => action.needsStat)
@@ -243,7 +243,7 @@ async function* chosen(context: BuiltinContext, candidates: { name: string; path
     // Gone meanwhile.
     if (needsStat && found === undefined) continue
     if (found !== undefined && !search.stats.every((matches) => matches(found))) continue
-    if (!(await hasContents(path, found, search.contents))) continue
+    if (!(await hasContents(context, path, found, search.contents))) continue
     for (const action of search.actions) {
       const result = await action.run(path, found)
       if (result !== undefined) yield result
@@ -255,18 +255,18 @@ async function statOf(path: string): Promise<Stats | undefined> {
   return (await stat(path).catch(() => undefined)) ?? lstat(path).catch(() => undefined)
 }
 
-async function hasContents(path: string, found: Stats | undefined, patterns: Pattern[]): Promise<boolean> {
-  for (const wanted of patterns) if (found?.isFile() !== true || !(await matchesInside(path, wanted))) return false
+async function hasContents(context: BuiltinContext, path: string, found: Stats | undefined, patterns: Pattern[]): Promise<boolean> {
+  for (const wanted of patterns) if (found?.isFile() !== true || !(await matchesInside(context, path, wanted))) return false
   return true
 }
 
 /** Piece by piece, with the end of each piece again before the next: a match is found unless it is longer than a piece. */
-async function matchesInside(path: string, wanted: Pattern): Promise<boolean> {
+async function matchesInside(context: BuiltinContext, path: string, wanted: Pattern): Promise<boolean> {
   let before = ''
   try {
     for await (const chunk of createReadStream(path, { highWaterMark: pieceBytes, encoding: 'latin1' })) {
       const text = before + (chunk as string)
-      if (searchText(wanted, Buffer.from(text, 'latin1').toString('utf8'))) return true
+      if (await searchText(context, wanted, Buffer.from(text, 'latin1').toString('utf8'))) return true
       before = (chunk as string).slice(-pieceBytes / 4)
     }
   } catch (error) {

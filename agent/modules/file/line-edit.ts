@@ -1,6 +1,7 @@
-/** What `file.line` does with the lines of a file; all pure (Salt: modules/file.py, _set_line). */
+/** What `file.line` does with the lines of a file; all pure but for the search (Salt: modules/file.py, _set_line). */
 import { CommandExecutionError } from '../contract.ts'
 import { compilePattern, matchingTexts } from './regex.ts'
+import type { BuiltinContext } from '../services.ts'
 
 export interface LineEdit {
   content: string | null
@@ -35,12 +36,12 @@ function bare(line: string): string {
  *
  * @throws CommandExecutionError in Salt's words
  */
-export function editLines(lines: readonly string[], edit: LineEdit): string[] {
+export async function editLines(context: BuiltinContext, lines: readonly string[], edit: LineEdit): Promise<string[]> {
   const { mode } = edit
   const content = edit.content ?? ''
   const wanted = edit.match === null && edit.before === null && edit.after === null ? edit.content : edit.match
-  const find = (regex: string | null): string[] | undefined => linesMatching(lines, regex)
-  const [after, before, match] = [find(edit.after), find(edit.before), find(wanted)]
+  const find = (regex: string | null) => linesMatching(context, lines, regex)
+  const [after, before, match] = [await find(edit.after), await find(edit.before), await find(wanted)]
   if (lines.length === 0 && (mode === 'delete' || mode === 'replace')) return []
   if (mode === 'delete' && match !== undefined && match.length > 0) return lines.filter((line) => line !== match[0])
   if (mode === 'replace' && match !== undefined && match.length > 0) {
@@ -118,8 +119,8 @@ function once(found: string[], target: string): void {
 }
 
 /** The lines that a regular expression matches, or that have it as a text. Undefined when there is nothing to look for or in. */
-function linesMatching(lines: readonly string[], regex: string | null): string[] | undefined {
+async function linesMatching(context: BuiltinContext, lines: readonly string[], regex: string | null): Promise<string[] | undefined> {
   if (lines.length === 0 || regex === null || regex === '') return undefined
-  const places = matchingTexts(compilePattern(regex, 's'), lines, true)
+  const places = await matchingTexts(context, compilePattern(regex, 's'), lines, true)
   return lines.filter((line, at) => places.has(at) || line.includes(regex))
 }

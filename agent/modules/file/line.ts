@@ -39,10 +39,10 @@ function modeOf(options: LineOptions): LineEdit['mode'] {
 }
 
 /** The text of a file after the edit. A line break at its end stays, and lines that were put in get that of those around them. */
-function edited(text: string, edit: LineEdit): string {
+async function edited(context: BuiltinContext, text: string, edit: LineEdit): Promise<string> {
   const lines = linesOf(text)
   if (lineBreak(lines.at(-1) ?? '') !== '') lines.push('')
-  const body = editLines(text === '' && (edit.mode === 'delete' || edit.mode === 'replace') ? [] : lines, edit)
+  const body = await editLines(context, text === '' && (edit.mode === 'delete' || edit.mode === 'replace') ? [] : lines, edit)
   for (const [at, line] of body.entries()) {
     if (lineBreak(line) === '' && at + 1 < body.length) body[at] = withBreakOf(body[at > 1 ? at - 1 : 1] ?? '', line)
   }
@@ -71,7 +71,7 @@ async function editFile(context: BuiltinContext, options: LineOptions): Promise<
   const edit: LineEdit = {
     content: inFile(content), match: inFile(match === '' ? null : match), mode, location, before: inFile(before), after: inFile(after), indent,
   }
-  const result = edited(file.text, edit)
+  const result = await edited(context, file.text, edit)
   if (result === file.text) return false
   if (context.config('test') !== true) {
     if (options.backup) await keepBackup(path, timeSuffix())

@@ -1,6 +1,6 @@
 /**
- * Python's `re` over whole texts: where a pattern matches, and its replacement. As in the matchers a pattern runs under a time
- * limit, since one that backtracks for ever would stop the agent.
+ * Python's `re` over whole texts: where a pattern matches, and its replacement. A pattern that is not done in a moment is begun anew in a
+ * process of its own, under a time limit: one that backtracks for ever would stop the agent.
  */
 import { createContext, Script } from 'node:vm'
 import { PatternError, translate } from '../../matchers/python-regex.ts'
@@ -9,8 +9,12 @@ import type { Value } from '../../wire/value.ts'
 import { pythonStr } from '../../matchers/python-text.ts'
 import { CommandExecutionError, InvocationError } from '../contract.ts'
 import { errorCode } from '../error-text.ts'
+import type { BuiltinContext } from '../services.ts'
 
-const timeLimitMs = 2000
+/** Longer than this nothing may hold up the agent. */
+const momentMs = 100
+const timeLimitMs = 3000
+const largestAnswer = 512 * 1024 * 1024
 const longestPattern = 64 * 1024
 
 /** Python's flags: name and value → JavaScript's letter, and '' where nothing is to be done. */
@@ -80,12 +84,12 @@ export function escapePattern(text: string): string {
 }
 
 /** Whether a pattern matches anywhere in a text. */
-export function searchText(pattern: Pattern, text: string): boolean {
-  return evaluate('new RegExp(source, flags).test(text)', { ...pattern, text }) === true
+export async function searchText(context: BuiltinContext, pattern: Pattern, text: string): Promise<boolean> {
+  return (await evaluate(context, 'new RegExp(source, flags).test(text)', { ...pattern, text })) === true
 }
 
 /** Of several texts those that a pattern matches, at their beginning or (`anywhere`) somewhere. Gives their places. */
-export function matchingTexts(pattern: Pattern, texts: readonly string[], anywhere: boolean): Set<number> {
+export async function matchingTexts(context: BuiltinContext, pattern: Pattern, texts: readonly string[], anywhere: boolean): Promise<Set<number>> {
   const code = `(() => {
     const regex = new RegExp(source, flags + 'y')
     const free = new RegExp(source, flags)
@@ -93,12 +97,14 @@ export function matchingTexts(pattern: Pattern, texts: readonly string[], anywhe
     JSON.parse(texts).forEach((text, at) => { regex.lastIndex = 0; if (anywhere ? free.test(text) : regex.test(text)) found.push(at) })
     return JSON.stringify(found)
   })()`
-  const found = evaluate(code, { ...pattern, texts: JSON.stringify(texts), anywhere })
+  const found = await evaluate(context, code, { ...pattern, texts: JSON.stringify(texts), anywhere })
   return new Set(JSON.parse(String(found)) as number[])
 }
 
 /** The text with at most `count` matches (0: all) replaced, and how many there were. Throws InvocationError for a bad template. */
-export function replaceText(pattern: Pattern, template: string, text: string, count: number, literal: boolean): { text: string; count: number } {
+export async function replaceText(
+  context: BuiltinContext, pattern: Pattern, { template, literal, count }: { template: string; literal: boolean; count: number }, text: string,
+): Promise<{ text: string; count: number }> {
   const parts = literal ? [template] : templateParts(template, pattern)
   const code = `(() => {
     let done = 0
@@ -112,7 +118,7 @@ export function replaceText(pattern: Pattern, template: string, text: string, co
     })
     return done + ':' + result
   })()`
-  const answer = String(evaluate(code, { ...pattern, text, count, given: JSON.stringify(parts) }))
+  const answer = String(await evaluate(context, code, { ...pattern, text, count, given: JSON.stringify(parts) }))
   const at = answer.indexOf(':')
   return { count: Number(answer.slice(0, at)), text: answer.slice(at + 1) }
 }
@@ -150,14 +156,31 @@ function groupsOf(pattern: Pattern): { count: number; names: string[] } {
 }
 
 /** The values enter as values of a place of their own: no part of them is code. */
-function evaluate(code: string, values: Record<string, string | number | boolean>): unknown {
+async function evaluate(context: BuiltinContext, code: string, values: Readonly<Record<string, string | number | boolean>>): Promise<unknown> {
   try {
-    return new Script(code).runInContext(createContext({ ...values }), { timeout: timeLimitMs })
+    return new Script(code).runInContext(createContext({ ...values }), { timeout: momentMs })
   } catch (error) {
     // An error of another place is no Error of this one.
-    if (errorCode(error) === 'ERR_SCRIPT_EXECUTION_TIMEOUT') {
-      throw new CommandExecutionError(`the regular expression took longer than ${timeLimitMs / 1000} seconds`)
-    }
-    throw new CommandExecutionError(`the regular expression failed: ${String(error)}`)
+    if (errorCode(error) !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw new CommandExecutionError(`the regular expression failed: ${String(error)}`)
   }
+  return evaluateApart(context, JSON.stringify({ code, values }))
+}
+
+/** What the process does: reads code and values from its standard input, and writes what came of them. */
+const program = `
+let given = ''
+process.stdin.setEncoding('utf8').on('data', (part) => { given += part }).on('end', () => {
+  const { code, values } = JSON.parse(given)
+  const vm = require('node:vm')
+  process.stdout.write(JSON.stringify(new vm.Script(code).runInContext(vm.createContext(values))))
+})`
+
+async function evaluateApart({ agent }: BuiltinContext, stdin: string): Promise<unknown> {
+  const request = { file: process.execPath, args: ['-e', program], cwd: '/', env: agent.environment, stdin, timeoutMs: timeLimitMs, outputLimitBytes: largestAnswer }
+  const { timedOut, retcode, stdout, stderr } = await agent.command(request)
+  if (timedOut) throw new CommandExecutionError(`the regular expression took longer than ${timeLimitMs / 1000} seconds`)
+  if (retcode !== 0 || stdout.totalBytes > stdout.bytes.length) {
+    throw new CommandExecutionError(`the regular expression failed (exit code ${retcode}): ${stderr.bytes.subarray(-1000).toString('utf8').trim()}`)
+  }
+  return JSON.parse(stdout.bytes.toString('utf8'))
 }

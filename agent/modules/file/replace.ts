@@ -44,14 +44,15 @@ function checkOptions(options: ReplaceOptions): void {
 }
 
 /** The content after the replacement, or with what is to stand there when nothing was found. */
-function replaced(text: string, options: ReplaceOptions): string {
+async function replaced(context: BuiltinContext, text: string, options: ReplaceOptions): Promise<string> {
   const letters = readFlags(options.flags)
   const { repl, not_found_content: given } = options
-  const result = replaceText(compilePattern(options.pattern, letters), repl, text, options.count, options.backslash_literal)
+  const how = { template: repl, literal: options.backslash_literal, count: options.count }
+  const result = await replaceText(context, compilePattern(options.pattern, letters), how, text)
   const orElse = given === null || given === '' ? repl : given
   if (result.count > 0 || !(options.append_if_not_found || options.prepend_if_not_found)) return result.text
   // It was put there in a former run.
-  if (searchText(compilePattern(`^${escapePattern(orElse)}($|(?=\\r\\n))`, letters), text)) return result.text
+  if (await searchText(context, compilePattern(`^${escapePattern(orElse)}($|(?=\\r\\n))`, letters), text)) return result.text
   const content = given ?? repl
   if (options.prepend_if_not_found) return `${content}\n${text}`
   return `${text}${text === '' || text.endsWith('\n') ? '' : '\n'}${content}\n`
@@ -65,9 +66,9 @@ async function replace(context: BuiltinContext, options: ReplaceOptions): Promis
   const file = await readTextFile(path)
   checkOptions(options)
   const pattern = file.toFile(options.pattern)
-  if (options.search_only) return searchText(compilePattern(pattern, readFlags(options.flags)), file.text)
+  if (options.search_only) return searchText(context, compilePattern(pattern, readFlags(options.flags)), file.text)
   const content = options.not_found_content === null ? null : file.toFile(options.not_found_content)
-  const after = replaced(file.text, { ...options, pattern, repl: file.toFile(options.repl), not_found_content: content })
+  const after = await replaced(context, file.text, { ...options, pattern, repl: file.toFile(options.repl), not_found_content: content })
   if (after !== file.text && !options.dry_run) {
     if (isTruthy(options.backup)) {
       await keepBackup(path, pythonStr(options.backup))
@@ -101,7 +102,7 @@ async function commentLines(context: BuiltinContext, options: CommentOptions): P
   if ((await stat(path).catch(() => undefined))?.isFile() !== true) throw new InvocationError(`File not found: ${path}`)
   const file = await readTextFile(path)
   const lines = file.text.split(/(?<=\n)/)
-  const places = matchingTexts(compilePattern(file.toFile(commentPattern(options))), lines, false)
+  const places = await matchingTexts(context, compilePattern(file.toFile(commentPattern(options))), lines, false)
   if (places.size === 0) return false
   const char = file.toFile(options.char)
   const after = lines.map((line, at) => (!places.has(at) ? line : options.cmnt ? `${char}${line}` : withoutLeading(line, char)))

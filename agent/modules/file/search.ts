@@ -51,7 +51,8 @@ async function* linePortions(path: string, signal: AbortSignal): AsyncGenerator<
 }
 
 /** Whether a line of a file matches. False for what cannot be read. */
-async function anyLineMatches(path: string, regex: string, lchar: string, signal: AbortSignal): Promise<boolean> {
+async function anyLineMatches(context: BuiltinContext, path: string, regex: string, lchar: string): Promise<boolean> {
+  const { signal } = context
   const pattern = compilePattern(regex)
   const portions = linePortions(path, signal)
   for (;;) {
@@ -59,7 +60,7 @@ async function anyLineMatches(path: string, regex: string, lchar: string, signal
     signal.throwIfAborted()
     if (portion === undefined || portion.done === true) return false
     const lines = lchar === '' ? portion.value : portion.value.map((line) => withoutLeading(line, lchar))
-    if (matchingTexts(pattern, lines, true).size > 0) return true
+    if ((await matchingTexts(context, pattern, lines, true)).size > 0) return true
   }
 }
 
@@ -144,7 +145,7 @@ export const searchFunctions: Record<string, AnyFunction<BuiltinContext>> = {
   contains_regex: defineFunction({
     doc: 'Whether a line of a file matches a regular expression. The characters lchar are first taken from its beginning.',
     args: { path: param.text(), regex: param.text(), lchar: param.text('') },
-    run: (context: BuiltinContext, { path, regex, lchar }) => anyLineMatches(filePath(context, path), regex, lchar, context.signal),
+    run: (context: BuiltinContext, { path, regex, lchar }) => anyLineMatches(context, filePath(context, path), regex, lchar),
   }),
   contains_glob: defineFunction({
     doc: 'Whether the whole content of a file matches a pattern of *, ? and [].',
@@ -168,7 +169,7 @@ export const searchFunctions: Record<string, AnyFunction<BuiltinContext>> = {
       const path = filePath(context, args.path)
       if (args.ignore_if_missing && !(await isThere(path))) return false
       const file = await readTextFile(path)
-      return searchText(compilePattern(file.toFile(args.pattern), readFlags(args.flags) + (args.multiline ? 'm' : '')), file.text)
+      return searchText(context, compilePattern(file.toFile(args.pattern), readFlags(args.flags) + (args.multiline ? 'm' : '')), file.text)
     },
   }),
   grep: defineFunction({

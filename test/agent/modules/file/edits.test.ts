@@ -1,5 +1,6 @@
 import { chmodSync, existsSync, linkSync, lstatSync, mkdirSync, readFileSync, readdirSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { ValueObject } from '../../../../agent/wire/value.ts'
 import { createModuleBench } from '../module-bench.ts'
@@ -104,11 +105,26 @@ describe('what an edit refuses', () => {
     ['a pattern that is none', path, 'a(', {}, `ERROR executing 'file.replace': invalid regular expression: "a("`],
     ['a group that is not there', path, 'a', { repl: String.raw`\2` }, "ERROR executing 'file.replace': invalid group reference 2"],
     ['a backup elsewhere', path, 'a', { backup: '/../../x' }, "ERROR executing 'file.replace': backup must not have a slash: /../../x"],
-    ['a pattern that does not end', path, '(a+)+$', {}, 'ERROR: the regular expression took longer than 2 seconds'],
+    ['a pattern that does not end', path, '(a+)+$', {}, 'ERROR: the regular expression took longer than 3 seconds'],
   ])('%s', async (_name, given, pattern, keywords, expected) => {
     writeFileSync(path, `${'a'.repeat(60)}b\n`)
 
     expect(await run('file.replace', [given, pattern], { repl: 'x', ...keywords })).toMatchObject({ return: expected, success: false, retcode: 1 })
     expect(readFileSync(path, 'utf8')).toBe(`${'a'.repeat(60)}b\n`)
   })
+})
+
+test('a pattern that takes its time is done elsewhere: the agent goes on meanwhile', async () => {
+  const delay = monitorEventLoopDelay({ resolution: 10 })
+  delay.enable()
+  writeFileSync(path, `${'a'.repeat(24)}b ü\n`)
+  expect(await result('file.replace', [path, '^(a+)+x|(b)'], { repl: String.raw`[\2]`, show_changes: false })).toBe(true)
+  expect(readFileSync(path, 'utf8')).toBe(`${'a'.repeat(24)}[b] ü\n`)
+
+  writeFileSync(path, `${'a'.repeat(60)}b\n`)
+  expect(await result('file.search', [path, '(a+)+$'])).toBe('ERROR: the regular expression took longer than 3 seconds')
+  expect(await result('file.line', [path, 'x'], { mode: 'replace', match: '(a+)+$' })).toBe('ERROR: the regular expression took longer than 3 seconds')
+  delay.disable()
+  // Nanoseconds.
+  expect(delay.max / 1e6).toBeLessThan(1000)
 })
