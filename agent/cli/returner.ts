@@ -5,6 +5,7 @@ import { type ConfigArguments, loadFor, withConfig } from './options.ts'
 import { checkedReturner, checkLines } from './returner-check.ts'
 import { describedReturner, usedReturners, withReturners } from './returner-session.ts'
 import { placesOf, shownReturner } from './returner-show.ts'
+import { writeNewReturner } from './returner-new.ts'
 import { sendTestReturn } from './returner-test.ts'
 import { writeEditorTypes } from './returner-types.ts'
 import { formatTable, outputWidth, printable } from './table.ts'
@@ -22,8 +23,9 @@ export const command: CommandModule = {
       .command(showCommand)
       .command(checkCommand)
       .command(testCommand)
+      .command(newCommand)
       .command(typesCommand)
-      .demandCommand(1, 'Say what to do: list, show, check, test or types.')
+      .demandCommand(1, 'Say what to do: list, show, check, test, new or types.')
       .example('$0 returner list', 'all there are, with where they come from')
       .example('$0 returner show sqlite3', 'its options, what is set, and a sample')
       .example('$0 returner check', 'whether those in use would work'),
@@ -44,12 +46,13 @@ const listCommand: CommandModule<unknown, Arguments> = {
     if (args.json) return console.log(JSON.stringify(listed, null, 2))
     const lines = formatTable(listed, [
       { title: 'RETURNER', value: (row) => row.name },
-      { title: 'STATE', value: (row) => row.state },
+      { title: 'STATE', value: (row) => (row.missing.length > 0 && row.state === 'loaded' ? 'no driver' : row.state) },
       { title: 'DELIVERY', value: (row) => row.delivery ?? '-' },
       { title: 'SOURCE', value: (row) => row.source, shrinks: true },
       { title: 'SUMMARY', value: (row) => row.error ?? row.summary ?? '', shrinks: true },
     ], outputWidth(process.stdout))
-    console.log(lines.join('\n'))
+    const commands = listed.flatMap(({ name, missing }) => missing.map(({ driver, command }) => `${name} needs ${driver}: ${printable(command)}`))
+    console.log([...lines, ...(commands.length === 0 ? [] : ['', ...commands])].join('\n'))
   },
 }
 
@@ -111,6 +114,22 @@ const testCommand: CommandModule<unknown, Named> = {
     if (!sent.stored) process.exitCode = EXIT.failed
     if (args.json) return console.log(JSON.stringify(sent, null, 2))
     console.log(`${sent.stored ? 'ok   ' : 'FAIL '} ${sent.destination}: ${printable(sent.what)}${places === '' ? '' : `; ${places}`}`)
+  },
+}
+
+const newCommand: CommandModule<unknown, { name: string; directory: string }> = {
+  command: 'new <name> [directory]',
+  describe: 'Begin a returner of your own: one that works, with a README and a test that runs the contract suite',
+  builder: (yargs: Argv) =>
+    yargs
+      .positional('name', { type: 'string', demandOption: true, describe: 'Its name: lower case letters, digits and underscores' })
+      .positional('directory', { type: 'string', default: '.', describe: 'Where to; made when missing' })
+      .example('$0 returner new my_cmdb ./my_cmdb', 'then npm install, npm test, and edit')
+      .example('$0 returner new my_cmdb /etc/brine/returners', 'the agent runs it as it is: nothing is built'),
+  handler(args) {
+    for (const path of writeNewReturner(args.name, args.directory)) console.log(`wrote ${path}`)
+    console.log(`test it: cd ${args.directory} && npm install && npm test`)
+    console.log(`use it: copy ${args.name}.ts to a directory of returner_dirs, set its options, then brine returner check ${args.name}`)
   },
 }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { ReturnerDefinition } from '../../returners/contract.ts'
+import { JOB_CACHE, type ReturnerDefinition } from '../../returners/contract.ts'
 import { RULE_NAMES } from '../../config/returner-rules.ts'
 import { optionTable } from '../../returners/lib/option-table.ts'
 
@@ -21,6 +21,10 @@ export const descriptionSchema = z.object({
   siteOnly: z.array(z.string().max(200)).max(200),
   masterMaySet: z.array(z.string().max(200)).max(200),
   topLevel: z.array(z.string().max(200)).max(20),
+  /** What of a job cache its handles have. */
+  jobCache: z.array(z.enum(JOB_CACHE)).max(JOB_CACHE.length),
+  /** npm packages that it needs besides what Brine brings. */
+  drivers: z.array(z.string().max(200)).max(20),
   /** Empty when there is none. */
   schema: z.string().max(64 * 1024),
   /** Whether it can look at its target. */
@@ -49,6 +53,8 @@ const definitionShape = z.object({
   siteOnly: z.array(z.string(), { error: '"siteOnly" must be a list of names of options' }).optional(),
   masterMaySet: z.array(z.string(), { error: '"masterMaySet" must be a list of names of options' }).optional(),
   topLevel: z.array(z.string(), { error: '"topLevel" must be a list of names of options' }).optional(),
+  jobCache: z.array(z.enum(JOB_CACHE), { error: '"jobCache" must be a list of functions of a job cache' }).optional(),
+  drivers: z.array(z.string(), { error: '"drivers" must be a list of npm packages' }).optional(),
   schema: z.string({ error: '"schema" must be text' }).optional(),
   check: z.custom<ReturnerDefinition<unknown>['check']>((value) => typeof value === 'function', { error: '"check" must be a function' }).optional(),
   options: z.custom<z.ZodType>((value) => isSchema(value), { error: '"options" must be a zod object: z.strictObject({…})' }),
@@ -83,6 +89,8 @@ export function describeDefinition(definition: ReturnerDefinition<unknown>): Des
     siteOnly: [...(definition.siteOnly ?? [])],
     masterMaySet: [...(definition.masterMaySet ?? [])],
     topLevel: [...(definition.topLevel ?? [])],
+    jobCache: [...(definition.jobCache ?? [])],
+    drivers: [...(definition.drivers ?? [])],
     schema: definition.schema ?? '',
     checks: definition.check !== undefined,
     options: optionTable(definition.options),

@@ -1,5 +1,6 @@
 import type { ReturnerDefinition } from '../../returners/contract.ts'
 import { checkOptions } from '../../returners/lib/check-options.ts'
+import { missingDrivers } from '../../returners/lib/driver.ts'
 import { builtInReturners } from '../../returners/registry.ts'
 import { optionFault } from '../../config/returner-options.ts'
 import type { Clock } from '../clock.ts'
@@ -21,6 +22,8 @@ export interface ReturnerListing {
   summary: string | null
   delivery: Description['delivery'] | null
   error: string | null
+  /** npm packages that it needs and that are not there, each with the command that installs it. */
+  missing: { driver: string; command: string }[]
 }
 
 /** A returner that is there, with what is known of it. */
@@ -215,5 +218,6 @@ export function listing(entry: LibraryEntry): ReturnerListing {
     summary: entry.description?.summary ?? null,
     delivery: entry.description?.delivery ?? null,
     error: entry.error ?? null,
+    missing: missingDrivers(entry.description?.drivers ?? []),
   }
 }

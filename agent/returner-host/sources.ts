@@ -49,7 +49,7 @@ function siteSources(directory: string): Source[] {
   for (const entry of readDirectory(directory)) {
     const { name, ext } = parse(entry.name)
     // Hidden files and `_helpers.ts` are not returners; neither are declarations and tests beside them.
-    if (!endings.has(ext) || /^[._]|\.(d|test|spec)$/.test(name)) continue
+    if (!endings.has(ext) || /^[._]|\.(d|test|spec|config)$/.test(name)) continue
     const path = join(directory, entry.name)
     const fault = nameFault(name) ?? siteFileFault(path)
     sources.push({ name, origin: path, load: { kind: 'file', path }, ...faultOf(fault) })

@@ -21,6 +21,20 @@ export async function loadDriver<Driver>(returner: string, name: string, load: (
   }
 }
 
+/** Of a returner's drivers those that are not installed, each with the command that installs it. */
+export function missingDrivers(names: readonly string[]): { driver: string; command: string }[] {
+  return names.filter((name) => !isInstalled(name)).map((driver) => ({ driver, command: installCommand(driver) }))
+}
+
+function isInstalled(name: string): boolean {
+  try {
+    import.meta.resolve(name)
+    return true
+  } catch {
+    return false
+  }
+}
+
 /** Beside Brine, wherever that is; without what only its developers need, and without a change to its manifest. */
 function installCommand(name: string): string {
   const root = packageRoot(dirname(fileURLToPath(import.meta.url)))

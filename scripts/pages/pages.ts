@@ -6,6 +6,7 @@ import { proofsTable } from '../../test/durability/proofs-table.ts'
 import { cliPage } from './cli.ts'
 import { configurationPage } from './configuration.ts'
 import { modulesPage } from './modules.ts'
+import { returnerPages } from './returners.ts'
 
 export interface Page {
   /** From the root of the checkout. */
@@ -21,6 +22,7 @@ export async function generatedPages(): Promise<Page[]> {
     { path: 'docs/configuration.md', text: configurationPage() },
     { path: 'docs/modules.md', text: await modulesPage() },
     { path: 'docs/cli.md', text: await cliPage() },
+    ...(await returnerPages()),
   ]
 }
 

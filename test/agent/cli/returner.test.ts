@@ -55,7 +55,7 @@ test('list tells where each comes from and whether it loads', async () => {
   expect(people.stdout).toMatch(new RegExp(`^cmdb +loaded +at-least-once +${root}/returners/cmdb.ts +One line per return$`, 'm'))
   expect(people.stdout).toMatch(/^sqlite3 +loaded +upsert +built-in +\S/m)
   expect(JSON.parse(programs.stdout)).toContainEqual({
-    name: 'cmdb', source: `${root}/returners/cmdb.ts`, state: 'loaded', summary: 'One line per return', delivery: 'at-least-once', error: null,
+    name: 'cmdb', source: `${root}/returners/cmdb.ts`, state: 'loaded', summary: 'One line per return', delivery: 'at-least-once', error: null, missing: [],
   })
   expect(readdirSync(temporary)).toEqual([])
 })
