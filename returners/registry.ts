@@ -14,5 +14,7 @@ export const builtInReturners: Readonly<Record<string, () => Promise<ReturnerMod
   pgjsonb: () => import('./pgjsonb/index.ts'),
   postgres: () => import('./postgres/index.ts'),
   rawfile_json: () => import('./rawfile_json/index.ts'),
+  slack_webhook: () => import('./slack_webhook/index.ts'),
+  splunk: () => import('./splunk/index.ts'),
   sqlite3: () => import('./sqlite3/index.ts'),
 }

@@ -1,11 +1,8 @@
-import { readFile } from 'node:fs/promises'
-import { Agent as PlainAgent } from 'node:http'
-import { Agent as TlsAgent, type AgentOptions } from 'node:https'
 import {
   defineReturner, OperatorError, PartialError, PermanentError, type ReturnerContext, type ReturnerHandle, type ReturnItem,
 } from '../contract.ts'
 import { errorText } from '../lib/error-code.ts'
-import { fileError } from '../lib/file-error.ts'
+import { openAgent } from '../lib/http-client.ts'
 import { replyError, send } from '../lib/http.ts'
 import { type Options, options } from './options.ts'
 
@@ -26,8 +23,7 @@ type Post = (body: string, key: string | undefined, signal: AbortSignal) => Prom
 
 async function openHook(settings: Options, context: ReturnerContext): Promise<ReturnerHandle> {
   const url = hookUrl(settings)
-  const tls = await tlsOptions(settings)
-  const agent = url.protocol === 'https:' ? new TlsAgent(tls) : (new PlainAgent({ keepAlive: true }) as TlsAgent)
+  const agent = await openAgent(url, settings)
   const fixed = fixedHeaders(settings)
   const post: Post = async (body, key, signal) => {
     const headers = key === undefined ? fixed : { ...fixed, [settings.key_header.toLowerCase()]: headerText(key) }
@@ -67,22 +63,6 @@ function hookUrl(settings: Options): URL {
   if (url === null || !/^https?:$/.test(url.protocol)) throw new OperatorError('option "url" is not an http:// or https:// address')
   if (url.username !== '' || url.password !== '') throw new OperatorError('user and password belong into the options "username" and "password", not into "url"')
   return url
-}
-
-async function tlsOptions(settings: Options): Promise<AgentOptions> {
-  const tls: AgentOptions = { keepAlive: true, rejectUnauthorized: settings.verify }
-  if (settings.ca !== undefined) tls.ca = await readPem(settings.ca)
-  if (settings.cert !== undefined) tls.cert = await readPem(settings.cert)
-  if (settings.key !== undefined) tls.key = await readPem(settings.key)
-  return tls
-}
-
-async function readPem(path: string): Promise<Buffer> {
-  try {
-    return await readFile(path)
-  } catch (error) {
-    throw fileError(path, error)
-  }
 }
 
 function fixedHeaders(settings: Options): Record<string, string> {

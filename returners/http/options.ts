@@ -1,6 +1,5 @@
 import { secret, z } from '../contract.ts'
-
-const path = z.string().startsWith('/', { error: 'expected an absolute path' })
+import { tlsFileOptions } from '../lib/http-client.ts'
 
 export const options = z.strictObject({
   url: secret().describe('Where to send: http:// or https://, without user and password. A secret, since many hooks carry a token in it.'),
@@ -13,9 +12,7 @@ export const options = z.strictObject({
   username: z.string().optional().describe('User for basic authentication.'),
   password: secret().optional().describe('Password for basic authentication.'),
   token: secret().optional().describe('Bearer token.'),
-  ca: path.optional().describe('File of the certificate authorities to trust instead of the built-in ones, PEM.'),
-  cert: path.optional().describe('File of the client certificate, PEM.'),
-  key: path.optional().describe("File of the client certificate's key, PEM."),
+  ...tlsFileOptions,
   verify: z.boolean().default(true).describe("Whether the server's certificate is verified."),
   timeout: z.number().positive().max(600).default(10).describe('Longest a request may take, seconds.'),
 })

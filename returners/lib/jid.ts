@@ -13,3 +13,12 @@ export function newJid(ms: number, counter: number): string {
 export function jidOf(ms: number): string {
   return newJid(ms, 0)
 }
+
+/** The moment a job id of Salt's names, microseconds since the epoch; undefined for any other id. */
+export function jidMicros(jid: string): bigint | undefined {
+  const found = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d{6})(_|$)/.exec(jid)
+  if (found === null) return undefined
+  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0, micros = 0] = found.slice(1, 8).map(Number)
+  const ms = Date.UTC(year, month - 1, day, hour, minute, second)
+  return Number.isNaN(ms) ? undefined : BigInt(ms) * 1000n + BigInt(micros)
+}

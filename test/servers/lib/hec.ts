@@ -1,0 +1,91 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+/** One event as the collector took it. */
+export interface HecEvent {
+  time: string
+  host: string
+  index: string
+  event: unknown
+}
+
+export interface Hec {
+  title: string
+  port: number
+  token: string
+  events: HecEvent[]
+  /** What it answers instead of looking at the request: status and Splunk's code; `once` for one request only. */
+  refuse(answer: { status: number; code: number; text: string; retryAfter?: string; once?: true } | null): void
+  stop(): Promise<void>
+}
+
+const FIELDS = new Set(['time', 'host', 'source', 'sourcetype', 'index', 'event', 'fields'])
+
+/** A strict HTTP Event Collector: the answers of Splunk's page "HTTP Event Collector error codes", nothing taken that it would refuse. */
+export async function startHec(): Promise<Hec> {
+  const token = '0f1c-a-token'
+  const events: HecEvent[] = []
+  let refusal: Parameters<Hec['refuse']>[0] = null
+  const server = createServer((request, reply) => {
+    const chunks: Buffer[] = []
+    request.on('data', (chunk: Buffer) => chunks.push(chunk))
+    request.on('end', () => {
+      const answer = (status: number, code: number, text: string, more: Record<string, unknown> = {}): void =>
+        void reply.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify({ text, code, ...more }))
+      if (refusal !== null) {
+        const { status, code, text, retryAfter, once } = refusal
+        if (once === true) refusal = null
+        if (retryAfter !== undefined) reply.setHeader('retry-after', retryAfter)
+        return answer(status, code, text)
+      }
+      if (request.method !== 'POST' || request.url !== '/services/collector/event') return answer(404, 404, 'The requested URL was not found on this server.')
+      if (request.headers.authorization === undefined) return answer(401, 2, 'Token is required')
+      if (request.headers.authorization !== `Splunk ${token}`) return answer(403, 4, 'Invalid token')
+      const taken = readEvents(Buffer.concat(chunks).toString('utf8'))
+      if (taken.length === 0) return answer(400, 5, 'No data')
+      for (const [number, event] of taken.entries()) {
+        const fault = faultOf(event)
+        if (fault !== null) return answer(400, fault.code, fault.text, { 'invalid-event-number': number })
+        events.push(event as HecEvent)
+      }
+      answer(200, 0, 'Success')
+    })
+  })
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve)
+  })
+  return {
+    title: 'a strict collector of ours, in place of Splunk',
+    port: (server.address() as AddressInfo).port,
+    token,
+    events,
+    refuse: (answer) => {
+      refusal = answer
+    },
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}
+
+function faultOf(event: unknown): { code: number; text: string } | null {
+  if (typeof event !== 'object' || event === null) return { code: 6, text: 'Invalid data format' }
+  if (Object.keys(event).some((key) => !FIELDS.has(key))) return { code: 6, text: 'Invalid data format' }
+  if (!('event' in event)) return { code: 12, text: 'Event field is required' }
+  if (event.event === '' || event.event === null) return { code: 13, text: 'Event field cannot be blank' }
+  if ('index' in event && event.index !== 'salt') return { code: 7, text: 'Incorrect index' }
+  return null
+}
+
+/** JSON values one after the other, with white space between. */
+function readEvents(text: string): unknown[] {
+  return text.split('\n').filter((line) => line.trim() !== '').map((line): unknown => {
+    try {
+      return JSON.parse(line)
+    } catch {
+      return null
+    }
+  })
+}
