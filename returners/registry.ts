@@ -9,6 +9,7 @@ export interface ReturnerModule {
 export const builtInReturners: Readonly<Record<string, () => Promise<ReturnerModule>>> = {
   exec: () => import('./exec/index.ts'),
   http: () => import('./http/index.ts'),
+  influxdb: () => import('./influxdb/index.ts'),
   local: () => import('./local/index.ts'),
   local_cache: () => import('./local_cache/index.ts'),
   pgjsonb: () => import('./pgjsonb/index.ts'),

@@ -9,6 +9,8 @@ export interface HttpReply {
   headers: IncomingMessage['headers']
   /** The beginning of the body: at most `maxReplyBytes`. */
   text: string
+  /** The body went on. */
+  cut: boolean
 }
 
 export interface HttpCall {
@@ -20,11 +22,13 @@ export interface HttpCall {
   agent: Agent
   /** Until the whole reply is there, milliseconds. */
   timeoutMs: number
+  /** How much of the reply is wanted; 16 KiB, enough for an acknowledgement, when absent. */
+  maxReplyBytes?: number
   signal: AbortSignal
 }
 
 /** An answer to a webhook is an acknowledgement; nobody needs more of it than this. */
-const maxReplyBytes = 16 * 1024
+const ackReplyBytes = 16 * 1024
 const maxRetryAfterMs = 3_600_000
 
 /** Codes of a peer whose certificate does not convince us: someone must set the right `ca`. */
@@ -41,7 +45,7 @@ export async function send(call: HttpCall): Promise<HttpReply> {
   try {
     const { request, reply } = begin(call, signal)
     request.end(call.body)
-    return await readReply(await reply)
+    return await readReply(await reply, call.maxReplyBytes ?? ackReplyBytes)
   } catch (error) {
     if (call.signal.aborted) throw new Error(`${peer}: stopped before the answer`, { cause: error })
     if (signal.aborted) throw new Error(`${peer}: no answer within ${call.timeoutMs / 1000} s`, { cause: error })
@@ -61,7 +65,7 @@ function begin(call: HttpCall, signal: AbortSignal): { request: ClientRequest; r
   return { request, reply }
 }
 
-async function readReply(reply: IncomingMessage): Promise<HttpReply> {
+async function readReply(reply: IncomingMessage, maxReplyBytes: number): Promise<HttpReply> {
   const chunks: Buffer[] = []
   let length = 0
   for await (const chunk of reply as AsyncIterable<Buffer>) {
@@ -70,7 +74,7 @@ async function readReply(reply: IncomingMessage): Promise<HttpReply> {
     // Leaving the loop destroys the reply: a peer that never stops talking costs us one connection, no memory.
     if (length >= maxReplyBytes) break
   }
-  return { status: reply.statusCode ?? 0, headers: reply.headers, text: Buffer.concat(chunks).toString('utf8') }
+  return { status: reply.statusCode ?? 0, headers: reply.headers, text: Buffer.concat(chunks).toString('utf8'), cut: length >= maxReplyBytes }
 }
 
 /**

@@ -78,7 +78,7 @@ test('a key of strange characters is still a header', async () => {
 /** What a status means, by the kind of error it becomes. */
 function codes(status: number, header?: string): string {
   const headers = header === undefined ? {} : { 'retry-after': header }
-  const error = replyError(new URL('http://host/secret/path'), { status, headers, text: '' }, 0)
+  const error = replyError(new URL('http://host/secret/path'), { status, headers, text: '', cut: false }, 0)
   return error === null ? 'stored' : error.name
 }
 

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { describeServer } from './lib/describe-server.ts'
+import { startInflux } from './lib/influxdb.ts'
 import { startMariaDb } from './lib/mariadb.ts'
 import { startMosquitto } from './lib/mosquitto.ts'
 import { startNats } from './lib/nats.ts'
@@ -20,6 +21,7 @@ const STARTERS: Readonly<Record<ProgramName, () => Promise<Server>>> = {
   nats: () => startNats(),
   rabbitmq: () => startRabbitMq(),
   mosquitto: () => startMosquitto(),
+  influxdb: startInflux,
   rsyslog: startRsyslog,
   smtp: startSmtpSink,
 }
