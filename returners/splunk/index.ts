@@ -22,7 +22,7 @@ export default defineReturner<Options>({
 })
 
 /** Answers that an operator must act on although their status says the request is at fault: a wrong index, a channel that is wanted. */
-const OPERATOR_CODES: readonly unknown[] = [7, 10, 11, 14]
+const OPERATOR_CODES: ReadonlySet<unknown> = new Set([7, 10, 11, 14])
 
 async function openCollector(settings: Options, context: ReturnerContext): Promise<ReturnerHandle> {
   const url = new URL(`${settings.ssl ? 'https' : 'http'}://${settings.indexer}:${settings.port}/services/collector/event`)
@@ -42,7 +42,7 @@ async function openCollector(settings: Options, context: ReturnerContext): Promi
     if (error !== null) throw error
   }
   // The event's own text is spliced in: it is exact where parsed numbers are not.
-  const eventText = (seconds: string, event: string): string => `${JSON.stringify({ time: seconds, ...common }).slice(0, -1)},"event":${event}}`
+  const eventText = (time: string, event: string): string => `${JSON.stringify({ time, ...common }).slice(0, -1)},"event":${event}}`
   return {
     returner: (items: ReturnItem[], signal) => post(items.map(({ ret, json }) => eventText(timeOf(ret.jid, context.now()), json)), signal),
     eventReturn: (events: SaltEvent[]) => {
@@ -70,7 +70,7 @@ function collectorError(url: URL, reply: HttpReply, now: number): Error | null {
     // A proxy in between may say 200 to anything.
     return answer.code === 0 ? null : new Error(`${url.origin} answered ${reply.status}, but not as a collector does: ${reply.text.slice(0, 200)}`)
   }
-  if (!(error instanceof PermanentError) || !OPERATOR_CODES.includes(answer.code)) return error
+  if (!(error instanceof PermanentError) || !OPERATOR_CODES.has(answer.code)) return error
   return new OperatorError(`${error.message}; check the options index and token`)
 }
 
