@@ -5,12 +5,18 @@ import { tlsMapOf } from '../config/tls-option.ts'
 import { transportSettings } from './minion/transport-settings.ts'
 import { publishEndpoint } from './transport/address.ts'
 import { transportOf } from './transport/select.ts'
+import { whyNoZeromq } from './transport/zeromq.ts'
 
 const ADDRESS_ADVICE = 'write a host, host:port, wss://host:port/path or tls://host:port'
 
 /** A problem for each master whose address can never be reached, since it is none, and for what does not fit its transport. */
 export function checkMasters(loaded: LoadedConfig): Problem[] {
-  return [...loaded.config.master.flatMap((master) => checkMaster(loaded, master)), ...checkTls(loaded)]
+  return [...loaded.config.master.flatMap((master) => checkMaster(loaded, master)), ...checkTls(loaded), ...checkZeromq(loaded)]
+}
+
+function checkZeromq({ config, sources }: LoadedConfig, missing = whyNoZeromq()): Problem[] {
+  if (config.transport !== 'zeromq' || missing === undefined) return []
+  return [{ severity: 'error', source: sources.of(['transport']), option: 'transport', what: missing }]
 }
 
 function checkMaster({ config, raw, sources }: LoadedConfig, master: string): Problem[] {

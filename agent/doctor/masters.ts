@@ -11,6 +11,7 @@ import { transportOf } from '../transport/select.ts'
 import { openStream } from '../transport/stream.ts'
 import type { TransportKind, TransportSettings } from '../transport/settings.ts'
 import { tlsOptions } from '../transport/tls.ts'
+import { loadZeromq } from '../transport/zeromq.ts'
 import type { Check, Finding } from './finding.ts'
 
 const LIMIT_MS = 15_000
@@ -42,11 +43,22 @@ async function lookAtRequests(endpoint: Endpoint, settings: TransportSettings): 
   try {
     const spoken = await probeTransport(endpoint, settings, systemClock, new AbortController().signal)
     const wanted = transportOf(settings)
-    if (wanted === spoken || wanted === 'detect') return { spoken, finding: { check, state: 'ok', what: `answers over ${spoken}` } }
+    if (wanted === spoken || wanted === 'detect') return { spoken, finding: await spokenFinding(check, spoken) }
     const advice = `set transport: ${spoken} here, or transport: ${wanted} on the master; or is it another port?`
     return { spoken, finding: { check, state: 'fail', what: `speaks ${spoken}, not ${wanted}`, advice } }
   } catch (error) {
     return { finding: unreachable(check, error, 'ret_port of the master, master_port here') }
+  }
+}
+
+async function spokenFinding(check: string, spoken: TransportKind): Promise<Finding> {
+  const what = `answers over ${spoken}`
+  if (spoken !== 'zeromq') return { check, state: 'ok', what }
+  try {
+    await loadZeromq()
+    return { check, state: 'ok', what }
+  } catch (error) {
+    return { check, state: 'fail', what, advice: error instanceof Error ? error.message : String(error) }
   }
 }
 

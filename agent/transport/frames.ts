@@ -40,8 +40,12 @@ export function createFrameReader(maxBytes: number): FrameReader {
   let held = 0
   let end = createValueEnd(maxBytes)
 
+  function checkSize(more: number): void {
+    if (held + more > maxBytes) throw new FrameError(`a frame is larger than ${maxBytes} bytes`)
+  }
+
   function keep(part: Buffer): void {
-    if (held + part.length > maxBytes) throw new FrameError(`a frame is larger than ${maxBytes} bytes`)
+    checkSize(part.length)
     if (held + part.length > store.length) {
       const larger = Buffer.allocUnsafe(Math.max(held + part.length, Math.min(2 * store.length, maxBytes)))
       store.copy(larger, 0, 0, held)
@@ -52,6 +56,7 @@ export function createFrameReader(maxBytes: number): FrameReader {
   }
 
   function complete(last: Buffer): Frame {
+    checkSize(last.length)
     if (held > 0) keep(last)
     const frame = held > 0 ? store.subarray(0, held) : last
     store = Buffer.alloc(0)

@@ -4,7 +4,7 @@ import { isIP, type Socket as TcpSocket } from 'node:net'
 import { type Endpoint, hostPort } from './address.ts'
 import { TransportError } from './port.ts'
 import { openStream, reasonOf, type StreamSettings } from './stream.ts'
-import { tlsOptions } from './tls.ts'
+import { tlsMeaning, tlsOptions } from './tls.ts'
 import type { TransportKind } from './settings.ts'
 import type { Clock } from '../clock.ts'
 
@@ -33,9 +33,15 @@ export async function probeTransport(endpoint: Endpoint, settings: StreamSetting
     if (greeting.bytes.length > 0) return nameOf(greeting, endpoint)
     if (greeting.isOver) throw unreachable(endpoint, 'it hangs up at once')
     const asked = endpoint.isTls ? await withTls(stream, endpoint, settings) : stream
-    asked.on('error', () => {})
+    let complaint: Error | undefined
+    asked.on('error', (error) => {
+      complaint = error
+    })
     asked.write(QUESTION)
-    return nameOf(await listen(asked, ANSWER_MS, clock, signal), endpoint)
+    const answer = await listen(asked, ANSWER_MS, clock, signal)
+    // With TLS 1.3 a server says only now that it wants another certificate: that is no answer.
+    if (complaint !== undefined && tlsMeaning(complaint) !== undefined) throw unreachable(endpoint, reasonOf(complaint))
+    return nameOf(answer, endpoint)
   } finally {
     stream.destroy()
   }

@@ -4,7 +4,7 @@ import { createFrameReader, FRAME_OVERHEAD_BYTES, frameOf } from './frames.ts'
 import { TransportError } from './port.ts'
 import { createReplyTable } from './reply-table.ts'
 import { DEFAULT_MAX_MESSAGE_BYTES } from './settings.ts'
-import { openStream } from './stream.ts'
+import { openStream, reasonOf } from './stream.ts'
 import type { Frame } from './frames.ts'
 import type { RequestSocket, Socket, Transport } from './port.ts'
 import type { StreamSettings } from './stream.ts'
@@ -108,7 +108,7 @@ function socketOf(stream: TcpSocket, lastError: () => Error | undefined): Socket
   let ended: TransportError | undefined
   const listeners: ((error: TransportError) => void)[] = []
   const onEnd = (): void => {
-    ended = new TransportError('CLOSED', `the master's socket has ended (${lastError()?.message ?? 'by the master'})`, { cause: lastError() })
+    ended = new TransportError('CLOSED', `the master's socket has ended (${lastError() === undefined ? 'by the master' : reasonOf(lastError())})`, { cause: lastError() })
     for (const listener of listeners.splice(0)) listener(ended)
   }
   if (stream.destroyed) onEnd()

@@ -53,30 +53,34 @@ async function readPem(option: string, path: string): Promise<string> {
   }
 }
 
-/** OpenSSL's and Node's words → what it means for an administrator. */
+/** OpenSSL's and Node's words, as `wordsOf` writes them, → what it means for an administrator. */
 const MEANINGS: readonly [pattern: RegExp, meaning: string][] = [
   [/CERT_HAS_EXPIRED/, 'its certificate has expired: renew it there, or set this host\'s clock'],
   [/CERT_NOT_YET_VALID/, 'its certificate is not valid yet: is the clock of this host right?'],
   [/ERR_TLS_CERT_ALTNAME_INVALID/, 'its certificate is for another name: write the name of the certificate in `master`'],
   [
-    /UNABLE_TO_GET_ISSUER_CERT|UNABLE_TO_VERIFY_LEAF_SIGNATURE|SELF_SIGNED_CERT|DEPTH_ZERO_SELF_SIGNED/,
+    /UNABLE_TO_GET_ISSUER_CERT|UNABLE_TO_VERIFY_LEAF_SIGNATURE|SELF_SIGNED_CERT/,
     'its certificate comes from an authority that is not trusted: name that authority\'s file in `ssl: {ca_certs: FILE}`',
   ],
   [/CERT_REVOKED/, 'its certificate was revoked'],
-  [/CERTIFICATE_REQUIRED|certificate required/i, 'it asks for a certificate of this minion: set `certfile` and `keyfile` of `ssl`'],
-  [
-    /ALERT_UNKNOWN_CA|ALERT_BAD_CERTIFICATE|ALERT_CERTIFICATE_|alert unknown ca|alert bad certificate|alert certificate/i,
-    'it does not accept the certificate of this minion: see `certfile` of `ssl`',
-  ],
+  [/CERTIFICATE_REQUIRED/, 'it asks for a certificate of this minion: set `certfile` and `keyfile` of `ssl`'],
+  [/ALERT_(UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_|UNSUPPORTED_CERTIFICATE)/, 'it does not accept the certificate of this minion: see `certfile` of `ssl`'],
   [/WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST/, 'it does not speak TLS on this port: is `ssl` set on the master?'],
   [/UNSUPPORTED_PROTOCOL|ALERT_PROTOCOL_VERSION|NO_PROTOCOLS_AVAILABLE/, 'it speaks another version of TLS: see `ssl_version` of `ssl`'],
-  [/HANDSHAKE_FAILURE|NO_CIPHER|NO_SHARED_CIPHER/, 'the two have no cipher in common, or it asks for a certificate: see `ciphers` and `certfile` of `ssl`'],
+  [/HANDSHAKE_FAILURE|NO_CIPHER|NO_SHARED_CIPHER/, 'it asks for a certificate of this minion, or the two have no cipher in common: see `certfile` and `ciphers` of `ssl`'],
   [/KEY_VALUES_MISMATCH/, '`keyfile` of `ssl` is not the key of `certfile`'],
 ]
 
 /** What a failed TLS handshake means and what to do; undefined when TLS was not to blame. */
 export function tlsMeaning(error: Error): string | undefined {
-  const said = `${'code' in error ? String(error.code) : ''} ${error.message}`
+  const said = wordsOf(error)
   const meaning = MEANINGS.find(([pattern]) => pattern.test(said))?.[1]
-  return meaning === undefined ? undefined : `${meaning} (${error.message})`
+  if (meaning === undefined) return undefined
+  // Of OpenSSL's own lines only the reason says something to people: `…:error:0A00010B:SSL routines:function:reason:file:line:`.
+  return `${meaning} (${/error:[0-9A-F]+:[^:]*:[^:]*:([^:]+):/.exec(error.message)?.[1] ?? error.message})`
+}
+
+/** Code and message in one form, for patterns. */
+function wordsOf(error: Error): string {
+  return `${'code' in error ? String(error.code) : ''} ${error.message}`.toUpperCase().replaceAll(' ', '_')
 }

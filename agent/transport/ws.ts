@@ -62,7 +62,7 @@ function publishSocket(socket: WebSocket): Socket {
     lastError = error
   })
   socket.on('close', (code) => {
-    ended = new TransportError('CLOSED', `the master's socket has ended (${lastError?.message ?? `code ${code}`})`, { cause: lastError })
+    ended = new TransportError('CLOSED', `the master's socket has ended (${lastError === undefined ? `code ${code}` : reasonOf(lastError)})`, { cause: lastError })
     for (const listener of listeners.splice(0)) listener(ended)
   })
   return {

@@ -38,6 +38,18 @@ const LANE_IDLE_MS = 10_000
 /** What every master publishes under that is meant for all of its minions. */
 const BROADCAST = 'broadcast'
 
+const TO_DO = 'npm install zeromq@6 in the directory that Brine is installed in, or set transport to ws or tcp here and on the master'
+
+/** Why zeromq cannot be chosen, and what to do; undefined when the optional package is there. It is not loaded. */
+export function whyNoZeromq(resolve: (name: string) => unknown = (name) => import.meta.resolve(name)): string | undefined {
+  try {
+    resolve('zeromq')
+    return undefined
+  } catch {
+    return `the package zeromq is not installed: ${TO_DO}`
+  }
+}
+
 /**
  * Loads the optional package. It is not loaded by any other transport.
  * @throws Error that says how to install it, or why it cannot be loaded here
@@ -48,8 +60,7 @@ export async function loadZeromq(load: () => Promise<ZeromqModule> = () => impor
   } catch (error) {
     const missing = error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND'
     const why = missing ? 'is not installed' : `cannot be loaded (${messageOf(error)})`
-    const todo = 'npm install zeromq@6 in the directory that Brine is installed in, or set transport to ws or tcp here and on the master'
-    throw new Error(`transport: zeromq needs the package zeromq, which ${why}: ${todo}`, { cause: error })
+    throw new Error(`transport: zeromq needs the package zeromq, which ${why}: ${TO_DO}`, { cause: error })
   }
 }
 
