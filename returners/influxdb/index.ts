@@ -49,12 +49,14 @@ function funText(fun: string | string[]): string {
   return typeof fun === 'string' ? fun : JSON.stringify(fun)
 }
 
+/** The time is the job's: the newest of each minion is its newest job, however late an older one came. */
+const NEWEST = 'SELECT "full_ret", "return" FROM "returns" WHERE "fun" = $fun GROUP BY "id" ORDER BY time DESC LIMIT 1'
+
 function reads(server: InfluxServer) {
   const byMinion = (rows: readonly Row[]): Record<string, ReturnRecord> => Object.fromEntries(rows.map((row) => recordOf(row)).map((ret) => [ret.id, ret]))
   return {
     getJid: async (jid) => byMinion(await server.query('SELECT "full_ret", "return" FROM "returns" WHERE "jid" = $jid GROUP BY "id"', { jid: tagText(jid) })),
-    // The time is the job's: the newest of each minion is its newest job, however late an older one came.
-    getFun: async (fun) => byMinion(await server.query('SELECT "full_ret", "return" FROM "returns" WHERE "fun" = $fun GROUP BY "id" ORDER BY time DESC LIMIT 1', { fun: tagText(fun) })),
+    getFun: async (fun) => byMinion(await server.query(NEWEST, { fun: tagText(fun) })),
     async getMinions() {
       const rows = await server.query('SHOW TAG VALUES FROM "returns" WITH KEY = "id"')
       return rows.map((row) => String(row['value'])).toSorted()

@@ -41,9 +41,10 @@ describe.each(folders)('%s', (name) => {
   })
 
   test('its sample names every option and is accepted', async () => {
-    const { options } = await load()
+    const { options, configNames = [] } = await load()
     const rows = optionTable(options)
-    const sample = (parse(read(name, 'sample.yaml')) as Record<string, Record<string, unknown>>)[name] ?? {}
+    const maps = parse(read(name, 'sample.yaml')) as Record<string, Record<string, unknown>>
+    const sample = [name, ...configNames].map((key) => maps[key]).find((map) => map !== undefined) ?? {}
 
     const named = rows.filter((row) => new RegExp(String.raw`^  (# )?${row.name}:`, 'm').test(read(name, 'sample.yaml')))
     expect(named).toEqual(rows)
