@@ -124,6 +124,7 @@ async function compose(
     loaded, log, clock, outbox, delivery, grains, pillar, linkFor,
     refreshReturners: async () => void (await host.refresh()),
     returners: () => host.describeAll(),
+    askReturner: host.ask,
     failures: {
       grains: () => grains.failures(),
       returners: () => host.list().flatMap(({ source, error }) => (error === null ? [] : [{ file: source, error }])),

@@ -3,6 +3,9 @@ import { mkdirSync } from 'node:fs'
 import type { Clock } from '../agent/clock.ts'
 import { lookupReturnerOptions } from '../config/returner-options.ts'
 import type { ReturnerDefinition, ReturnerHandle } from '../returners/contract.ts'
+import { resolveSecrets } from '../agent/returner-host/secrets.ts'
+import { RULE_NAMES } from '../config/returner-rules.ts'
+import { optionTable } from '../returners/lib/option-table.ts'
 import { checkOptions } from '../returners/lib/check-options.ts'
 import { builtInReturners } from '../returners/registry.ts'
 import type { MasterSettings } from './settings.ts'
@@ -35,12 +38,22 @@ export async function openMasterReturner(settings: Pick<MasterSettings, 'id' | '
   // Its own schema makes the options that its own `open` gets, whatever their type is.
   const definition: ReturnerDefinition<unknown> = (await load()).default
   mkdirSync(stateDir, { recursive: true, mode: 0o700 })
-  const checked = checkOptions(definition.options, { ...returner.defaults, ...configuredOptions(definition, settings.raw) })
+  const checked = checkOptions(definition.options, { ...returner.defaults, ...readOptions(definition, settings.raw, option) })
   if (!checked.ok) {
     const issues = checked.issues.map((issue) => `${name}.${issue.option}: ${issue.message}`)
     throw new MasterReturnerError(`${option}: ${issues.join('; ')}`)
   }
   return definition.open(checked.options, { minionId: settings.id, destination: option, stateDir, cacheDir: settings.cachedir, now: () => clock.now() })
+}
+
+/** The options with their secrets read, and without the rules of minions: a master stores what it gets. @throws MasterReturnerError */
+function readOptions(definition: ReturnerDefinition<unknown>, raw: Readonly<Record<string, unknown>>, option: string): Record<string, unknown> {
+  const own = Object.entries(configuredOptions(definition, raw)).filter(([name]) => !RULE_NAMES.includes(name))
+  try {
+    return resolveSecrets(Object.fromEntries(own), optionTable(definition.options), process.env).options
+  } catch (error) {
+    throw new MasterReturnerError(`${option}: returner ${definition.name}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+  }
 }
 
 /** The options wherever Salt's YAML may have them. */

@@ -18,7 +18,8 @@ import { hostSettings } from '../minion/settings.ts'
 import { CommandExecutionError } from '../modules/contract.ts'
 import type { FunctionDescription } from '../modules/description.ts'
 import type { Lookup } from '../modules/registry.ts'
-import type { JobControl, ReturnerSummary } from '../modules/services.ts'
+import type { JobControl } from '../modules/services.ts'
+import type { ReturnerHost } from '../returner-host/host.ts'
 import { createJidSource } from '../wire/jid.ts'
 import type { JobReturn } from '../wire/job-return.ts'
 import type { Value, ValueObject } from '../wire/value.ts'
@@ -86,7 +87,8 @@ export async function createCaller(loaded: LoadedConfig, log: Logger, settings: 
     pillar,
     linkFor,
     refreshReturners: () => Promise.resolve(),
-    returners: () => describeReturners(loaded, settings, clock),
+    returners: () => withReturners(loaded, settings, clock, (host) => host.describeAll()),
+    askReturner: (...asked) => withReturners(loaded, settings, clock, (host) => host.ask(...asked)),
   })
   const nextJid = createJidSource(() => Math.floor(clock.now()) * 1000 + clock.random() * 1000)
   return {
@@ -112,12 +114,12 @@ export async function createCaller(loaded: LoadedConfig, log: Logger, settings: 
   }
 }
 
-/** The returners as `sys` tells of them; where an agent runs, it answers for its own. */
-async function describeReturners(loaded: LoadedConfig, { environment, partsLog }: CallSettings, clock: Clock): Promise<ReturnerSummary[]> {
+/** The returners of this host, for as long as it takes; where an agent runs, it answers for its own. */
+async function withReturners<T>(loaded: LoadedConfig, { environment, partsLog }: CallSettings, clock: Clock, use: (host: ReturnerHost) => Promise<T>): Promise<T> {
   const { createReturnerHost } = await import('../returner-host/host.ts')
   const host = createReturnerHost(hostSettings(loaded.config, environment), { clock, logger: partsLog, config: () => loaded.raw })
   try {
-    return await host.describeAll()
+    return await use(host)
   } finally {
     await host.close()
   }

@@ -5,6 +5,7 @@ import { type ConfigArguments, loadFor, withConfig } from './options.ts'
 import { checkedReturner, checkLines } from './returner-check.ts'
 import { describedReturner, usedReturners, withReturners } from './returner-session.ts'
 import { placesOf, shownReturner } from './returner-show.ts'
+import { READABLE, type Readable, readReturner } from './returner-read.ts'
 import { writeNewReturner } from './returner-new.ts'
 import { sendTestReturn } from './returner-test.ts'
 import { writeEditorTypes } from './returner-types.ts'
@@ -23,9 +24,10 @@ export const command: CommandModule = {
       .command(showCommand)
       .command(checkCommand)
       .command(testCommand)
+      .command(readCommand)
       .command(newCommand)
       .command(typesCommand)
-      .demandCommand(1, 'Say what to do: list, show, check, test, new or types.')
+      .demandCommand(1, 'Say what to do: list, show, check, test, read, new or types.')
       .example('$0 returner list', 'all there are, with where they come from')
       .example('$0 returner show sqlite3', 'its options, what is set, and a sample')
       .example('$0 returner check', 'whether those in use would work'),
@@ -51,7 +53,7 @@ const listCommand: CommandModule<unknown, Arguments> = {
       { title: 'SOURCE', value: (row) => row.source, shrinks: true },
       { title: 'SUMMARY', value: (row) => row.error ?? row.summary ?? '', shrinks: true },
     ], outputWidth(process.stdout))
-    const commands = listed.flatMap(({ name, missing }) => missing.map(({ driver, command }) => `${name} needs ${driver}: ${printable(command)}`))
+    const commands = listed.flatMap(({ name, missing }) => missing.map(({ driver, command: how }) => `${name} needs ${driver}: ${printable(how)}`))
     console.log([...lines, ...(commands.length === 0 ? [] : ['', ...commands])].join('\n'))
   },
 }
@@ -114,6 +116,23 @@ const testCommand: CommandModule<unknown, Named> = {
     if (!sent.stored) process.exitCode = EXIT.failed
     if (args.json) return console.log(JSON.stringify(sent, null, 2))
     console.log(`${sent.stored ? 'ok   ' : 'FAIL '} ${sent.destination}: ${printable(sent.what)}${places === '' ? '' : `; ${places}`}`)
+  },
+}
+
+const readCommand: CommandModule<unknown, Omit<Named, 'json'> & { what: Readable; about?: string | undefined }> = {
+  command: 'read <name> <what> [about]',
+  describe: 'Read back what a returner stored: the returns of a job, or the last ones of a function',
+  builder: (yargs: Argv) =>
+    withRetConfig(withName(withConfig(yargs)))
+      .positional('what', { choices: Object.keys(READABLE) as Readable[], demandOption: true, describe: 'What to read' })
+      .positional('about', { type: 'string', describe: 'The job id, or the function' })
+      .example('$0 returner read pgjsonb jid 20250102030405000000', 'minion id → its return, as JSON')
+      .example('$0 returner read pgjsonb fun state.apply', 'the last of each minion')
+      .example('$0 returner read pgjsonb jids', 'the jobs it knows; also minions, and load JID'),
+  async handler(args) {
+    const wanted = { name: args.name, retConfig: args.retConfig, what: args.what, about: args.about }
+    const found = await withReturners(await loadFor(args), (host) => readReturner(host, wanted))
+    console.log(JSON.stringify(found, null, 2))
   },
 }
 

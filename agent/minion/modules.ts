@@ -18,6 +18,8 @@ import { builtinModules } from '../modules/builtins.ts'
 import { CommandExecutionError } from '../modules/contract.ts'
 import type { FileFailure } from '../modules/description.ts'
 import { lookupOption } from '../modules/option-lookup.ts'
+import { toValue } from '../modules/to-value.ts'
+import type { ReturnerHost } from '../returner-host/host.ts'
 import { createRegistry, failedFiles, type Registry } from '../modules/registry.ts'
 import type { ScheduleControl } from '../modules/schedule-control.ts'
 import type { MasterAccess, ReturnerSummary } from '../modules/services.ts'
@@ -39,6 +41,8 @@ export interface ModuleParts {
   /** The schedule that runs in this process; without one its functions change only the saved one. */
   schedule?: ScheduleControl
   returners: () => Promise<ReturnerSummary[]>
+  /** Asks a returner for what it stored. */
+  askReturner: ReturnerHost['ask']
 }
 
 export interface MinionModules {
@@ -96,6 +100,12 @@ export function createModules(parts: ModuleParts): MinionModules {
       refreshGrains: async () => void (await grains.refresh()),
       changeGrains,
       returners: parts.returners,
+      async askReturner(given, question, args) {
+        const [name = '', retConfig] = given.split('@', 2)
+        const answer = await parts.askReturner(name, retConfig === undefined ? {} : { retConfig }, question, args)
+        if (!answer.ok) throw new CommandExecutionError(answer.error)
+        return toValue(answer.value)
+      },
       refreshPillar: () => pillar.refresh(),
       async compilePillar(question) {
         const compiled = await pillar.compile(question)

@@ -22,6 +22,7 @@ export const builtinModules: BuiltinModules = {
   pkg: async () => (await import('./pkg.ts')).default,
   ps: async () => (await import('./ps.ts')).default,
   random: async () => (await import('./random.ts')).default,
+  ret: async () => (await import('./ret.ts')).default,
   saltutil: async () => (await import('./saltutil.ts')).default,
   schedule: async () => (await import('./schedule.ts')).default,
   service: async () => (await import('./service.ts')).default,

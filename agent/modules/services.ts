@@ -31,6 +31,9 @@ export interface NotLoaded {
   file?: string
 }
 
+/** What a job cache can be asked for, in the contract's words. */
+export type ReturnerQuestion = 'getJid' | 'getJids' | 'getFun' | 'getMinions' | 'getLoad'
+
 /** A returner as `sys` tells of it; `reason` when it does not load. */
 export interface ReturnerSummary {
   name: string
@@ -95,6 +98,8 @@ export interface AgentServices {
   options: ValueObject
   /** The returners there are, each looked into. */
   returners(): Promise<ReturnerSummary[]>
+  /** What a returner that is a job cache has stored. @throws CommandExecutionError when it cannot be had */
+  askReturner(name: string, question: ReturnerQuestion, args: string[]): Promise<Value>
   /** The environment that programs start with. */
   environment: Readonly<Record<string, string>>
   /** The agent's own user. */

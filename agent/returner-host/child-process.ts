@@ -27,6 +27,8 @@ export interface ChildSettings {
   /** Names the agent that the process belongs to, and is its working directory. */
   stateDir: string
   memoryLimitBytes: number
+  /** The longest answer it may give; `maxAnswerBytes` when absent. */
+  maxAnswerBytes?: number
   /** Takes secrets out of what the process prints. */
   scrub(line: string): string
 }
@@ -100,7 +102,7 @@ export function startProcess(settings: ChildSettings, clock: Clock, log: Logger)
     if (channel !== undefined) writeFrame(channel, encodeRequest(message))
   }
 
-  if (channel !== undefined) readFrames(channel, maxAnswerBytes, receive, () => kill('it broke the protocol: an answer that is too long'))
+  if (channel !== undefined) readFrames(channel, settings.maxAnswerBytes ?? maxAnswerBytes, receive, () => kill('it broke the protocol: an answer that is too long'))
   channel?.on('error', () => {})
   captureOutput(child.stdout ?? null, 'stdout')
   captureOutput(child.stderr ?? null, 'stderr')

@@ -131,6 +131,12 @@ function createSession(answer: (message: FromChild) => void) {
     }
   }
 
+  async function ask({ question, args }: Extract<ToChild, { method: 'ask' }>): Promise<unknown> {
+    const method = handle?.[question]
+    if (handle === undefined || method === undefined) throw new TypeError(`it has no ${question}`)
+    return (method as (...given: string[]) => Promise<unknown>).apply(handle, args)
+  }
+
   async function perform(request: Exclude<ToChild, { method: 'abort' }>): Promise<unknown> {
     switch (request.method) {
       case 'load':
@@ -149,6 +155,8 @@ function createSession(answer: (message: FromChild) => void) {
         return open(request)
       case 'send':
         return send(request.id, request)
+      case 'ask':
+        return ask(request)
       case 'close':
         await handle?.close()
         return null

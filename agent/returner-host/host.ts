@@ -13,11 +13,12 @@ import { cleanEnvironment } from './environment.ts'
 import { operatorFailure, scrub } from './failure.ts'
 import { createInlineRunner } from './inline-runner.ts'
 import { endLeftovers, returnerProcesses } from './leftovers.ts'
+import { type AskResult, askOnce } from './ask.ts'
 import { createLibrary, type Library, type LibraryEntry, listing, type ReturnerListing } from './library.ts'
 import { type OptionsRequest, type Prepared, prepareOptions } from './prepare.ts'
 import { createProcessRunner } from './process-runner.ts'
 import { refuseMasterKwargs } from './master-kwargs.ts'
-import type { LoadSpec } from './protocol.ts'
+import type { LoadSpec, Question } from './protocol.ts'
 import { createRuleBook } from './rule-book.ts'
 import { leftOutBy } from './filter.ts'
 import { createRenewableRunner, type RenewableRunner } from './renewable-runner.ts'
@@ -76,6 +77,8 @@ export interface ReturnerHost {
    * `findings` is null when it does not look at targets.
    */
   look(name: string, request: OptionsRequest, create: boolean): Promise<LookResult>
+  /** Asks a returner that is a job cache for what it stored, in a process of its own. */
+  ask(name: string, request: OptionsRequest, question: Question, args: string[]): Promise<AskResult>
   /** Ends all returners and their processes. Does not wait for ever: one that cannot be ended, since it hangs in the kernel, is logged and left. */
   close(): Promise<void>
 }
@@ -208,8 +211,28 @@ export function createReturnerHost(settings: ReturnerHostSettings, deps: Returne
     }
   }
 
+  async function ask(name: string, request: OptionsRequest, question: Question, args: string[]): Promise<AskResult> {
+    const target = destinationRef(name, request)
+    if ('error' in target) return { ok: false, error: target.error }
+    try {
+      usable(library, name)
+    } catch (error) {
+      return { ok: false, error: messageOf(error) }
+    }
+    const prepared = await prepare(target.spec)
+    if (!prepared.ok) return { ok: false, error: prepared.failure.message }
+    const known = (await library.describe(name))?.description?.jobCache ?? []
+    if (!known.includes(question)) return { ok: false, error: `the returner "${name}" cannot be read: it has no ${question}` }
+    const hide = (text: string) => scrub(text, prepared.secrets)
+    const context = { minionId: settings.minionId, destination: target.ref.name, stateDir: settings.stateDir, cacheDir: settings.cacheDir }
+    const inChild = { ...child, memoryLimitBytes: settings.memoryLimitBytes, scrub: hide }
+    const answered = await askOnce({ prepared, context, question, args, child: inChild, limits: settings }, clock, logger)
+    return answered.ok ? answered : { ok: false, error: hide(answered.error) }
+  }
+
   return {
     look,
+    ask,
     catalogue: {
       resolve: (name, request) => resolveReturner(library, name, request, settings, deps),
       open: openDestination,

@@ -36,6 +36,10 @@ export interface OpenContext {
   cacheDir: string
 }
 
+/** What a job cache can be asked for: it changes nothing. */
+export const QUESTIONS = ['getJid', 'getJids', 'getFun', 'getMinions', 'getLoad'] as const
+export type Question = (typeof QUESTIONS)[number]
+
 export type RequestBody =
   /** Loads the code. Answer: its Description. */
   | { method: 'load'; load: LoadSpec }
@@ -47,6 +51,8 @@ export type RequestBody =
   | { method: 'open'; options: Record<string, unknown>; context: OpenContext; view: View }
   /** Answer: null when all is stored. */
   | { method: 'send'; items: WireItem[] }
+  /** Asks what is open for something it stored. Answer: as the contract has it. */
+  | { method: 'ask'; question: Question; args: string[] }
   | { method: 'close' }
 
 export type ToChild = ({ id: number } & RequestBody) | { method: 'abort'; id: number }
@@ -55,6 +61,8 @@ export type FromChild = { id: number; ok: true; value: unknown } | { id: number;
 
 /** Answers are small: names, issues, keys of a partial batch. */
 export const maxAnswerBytes = 1024 * 1024
+/** Except of what was stored: whoever asks for that starts a process for it. */
+export const maxStoredBytes = 256 * 1024 * 1024
 /** The largest batch body a process takes: the outbox hands out far less. */
 export const maxRequestBytes = 1024 * 1024 * 1024
 

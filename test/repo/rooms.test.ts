@@ -63,7 +63,7 @@ const MAY_KNOW: readonly [room: string, allowed: readonly string[]][] = [
   ['returners/registry.ts', ['returners/']],
   // A returner; `returners/<name>/` itself is added below.
   ['returners/', ['returners/contract.ts', 'returners/lib/']],
-  ['master/', [...COMMON, 'agent/pino-log.ts', 'agent/wire/', 'agent/transport/', 'agent/matchers/', 'agent/fileserver/', 'agent/pillar-roots/', 'agent/outputters/', 'config/', 'returners/']],
+  ['master/', [...COMMON, 'agent/pino-log.ts', 'agent/wire/', 'agent/transport/', 'agent/matchers/', 'agent/fileserver/', 'agent/pillar-roots/', 'agent/outputters/', 'agent/returner-host/secrets.ts', 'config/', 'returners/']],
   ['bin/', ['agent/cli/', 'agent/entry-points.ts', 'master/cli/']],
   ['scripts/', ['agent/', 'bin/', 'config/', 'master/', 'returners/', 'test/']],
   ['test/', ['']],

@@ -168,6 +168,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
       services: () => ({
         master: { request: () => Promise.reject(new Error('no master is connected')) },
         clock,
+        askReturner: () => Promise.reject(new Error('there are no returners')),
         masterless: false,
         datastore: createDatastore(join(directory, 'cache')),
         files: (signal) =>
