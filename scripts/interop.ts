@@ -2,6 +2,9 @@
  * A run against a stock Salt master: `npm run interop -- --salt DIR [--python python3] [--transport ws|tcp|zeromq|all]`, where DIR holds the
  * `salt` package of a source tree (what Salt imports must be importable). Only that proves the wire; our own tests prove that we agree with
  * ourselves. Without `--transport` each one that the tree has is checked.
+ *
+ * `--stock-minion` compares our minion with a stock one instead, on the first of these transports; `--suite commands|jobs|functions` and
+ * `--only TEXT` choose a part of it.
  */
 import { parseArgs } from 'node:util'
 import type { TransportKind } from '../agent/transport/settings.ts'
@@ -13,6 +16,7 @@ const OPTIONS = {
   python: { type: 'string', default: 'python3' },
   transport: { type: 'string', default: 'all' },
   'stock-minion': { type: 'boolean' },
+  suite: { type: 'string' },
   only: { type: 'string' },
 } as const
 
@@ -30,7 +34,7 @@ async function main(): Promise<number> {
     console.log(`interop: skipped, this Salt has no transport ${values.transport} (it has ${transports.join(', ')})`)
     return 0
   }
-  return (values['stock-minion'] === true ? await compare(tree, wanted, values.only) : await check(tree, wanted)) === 0 ? 0 : 1
+  return (values['stock-minion'] === true ? await compare(tree, wanted, values) : await check(tree, wanted)) === 0 ? 0 : 1
 }
 
 async function check(tree: { saltTree: string; python: string }, transports: readonly TransportKind[]): Promise<number> {
@@ -44,8 +48,10 @@ async function check(tree: { saltTree: string; python: string }, transports: rea
 }
 
 /** One transport is enough: what a function returns does not depend on it. */
-async function compare(tree: { saltTree: string; python: string }, [transport = 'tcp']: readonly TransportKind[], only: string | undefined): Promise<number> {
-  return compareWithStockMinion({ ...tree, transport, only })
+async function compare(tree: { saltTree: string; python: string }, [transport = 'tcp']: readonly TransportKind[], { suite, only }: { suite?: string; only?: string }): Promise<number> {
+  const { run, failed } = await compareWithStockMinion({ ...tree, transport, suite, only })
+  console.log(`interop: ${transport}: ${run - failed} of ${run} comparisons with a stock minion passed`)
+  return failed
 }
 
 process.exitCode = await main()

@@ -9,6 +9,7 @@ import { get } from '../wire/value.ts'
 import type { Value } from '../wire/value.ts'
 import { defineFunction, defineModule, InvocationError, param } from './contract.ts'
 import type { AnyFunction } from './contract.ts'
+import { receiving } from './cp-receive.ts'
 import { environmentOf } from './saltenv.ts'
 import type { BuiltinContext } from './services.ts'
 
@@ -234,5 +235,5 @@ const pushing: Record<string, AnyFunction<BuiltinContext>> = {
 
 export default defineModule<BuiltinContext>({
   name: 'cp',
-  functions: { ...fetching, ...caching, ...looking, ...pushing },
+  functions: { ...fetching, ...caching, ...looking, ...pushing, ...receiving },
 })

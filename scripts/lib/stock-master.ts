@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import { setTimeout as pause } from 'node:timers/promises'
-import { PREPARE_IMPORTS } from './interop/python-salt.ts'
+import { saltCommand } from './interop/python-salt.ts'
 import type { ChildProcess } from 'node:child_process'
 import type { AddressInfo } from 'node:net'
 
@@ -20,24 +20,36 @@ export interface StockMaster {
   /** The directory that it serves as salt://, empty at first. */
   readonly fileRoot: string
   /** Runs one of Salt's own commands against it and gives its standard output. */
-  salt(command: 'salt' | 'salt-key' | 'salt-run', args: string[]): Promise<string>
+  salt(command: SaltCommand, args: string[]): Promise<string>
+  /** The same, with all that it said and its exit code, whatever that is. */
+  outcome(command: SaltCommand, args: string[]): Promise<CommandOutcome>
+  /** SIGKILL to all of its processes at once, as the power would. */
+  kill(): Promise<void>
   /** The master's log so far. */
   log(): Promise<string>
   /** Stops it and removes its directory. */
   remove(): Promise<void>
 }
 
+export interface CommandOutcome {
+  stdout: string
+  stderr: string
+  code: number
+}
+
 export interface StockMasterSettings {
   /** The directory that holds the `salt` package. */
   saltTree: string
   python: string
-  /** ws unless it is given. */
+  /** `ws` unless it is given. */
   transport?: string
   /** More lines of its configuration, YAML. */
   config?: string[]
 }
 
-const STARTERS = { 'salt-master': 'salt_master', salt: 'salt_main', 'salt-key': 'salt_key', 'salt-run': 'salt_run' } as const
+const STARTERS = { 'salt-master': 'salt_master', salt: 'salt_main', 'salt-key': 'salt_key', 'salt-run': 'salt_run', 'salt-cp': 'salt_cp' } as const
+
+export type SaltCommand = Exclude<keyof typeof STARTERS, 'salt-master'>
 const START_LIMIT_MS = 60_000
 
 /** Prepares a master on free ports of the loopback interface; it is started with `start`. */
@@ -56,8 +68,7 @@ export async function createStockMaster(settings: StockMasterSettings): Promise<
   let child: ChildProcess | undefined
 
   const argumentsOf = (command: keyof typeof STARTERS, args: string[]): string[] => {
-    const argv = JSON.stringify([command, '-c', etc, ...args])
-    return ['-c', `${PREPARE_IMPORTS}\nimport sys; sys.argv = ${argv}; from salt.scripts import ${STARTERS[command]} as run; run()`]
+    return saltCommand([command, '-c', etc, ...args], STARTERS[command])
   }
 
   const stop = async (): Promise<void> => {
@@ -68,6 +79,18 @@ export async function createStockMaster(settings: StockMasterSettings): Promise<
     if (await Promise.race([gone, late]) === 'late') process.kill(-child.pid, 'SIGKILL')
     await gone
     endGroup(child.pid)
+  }
+
+  const outcome = async (command: SaltCommand, args: string[]): Promise<CommandOutcome> => {
+    const ended = promisify(execFile)(settings.python, argumentsOf(command, args), { env, timeout: 120_000, maxBuffer: 64 * 1024 * 1024 })
+    try {
+      return { ...await ended, code: 0 }
+    } catch (error) {
+      if (error instanceof Error && 'stdout' in error && 'stderr' in error && 'code' in error && typeof error.code === 'number') {
+        return { stdout: String(error.stdout), stderr: String(error.stderr), code: error.code }
+      }
+      throw error
+    }
   }
 
   return {
@@ -84,6 +107,13 @@ export async function createStockMaster(settings: StockMasterSettings): Promise<
       failed.catch(() => {})
     },
     stop,
+    outcome,
+    async kill() {
+      if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
+      const gone = once(child, 'exit')
+      endGroup(child.pid)
+      await gone
+    },
     async salt(command, args) {
       const { stdout } = await promisify(execFile)(settings.python, argumentsOf(command, args), { env, timeout: 120_000, maxBuffer: 64 * 1024 * 1024 })
       return stdout

@@ -23,9 +23,14 @@ export function spawnPython(tree: SaltTree, args: string[], options: SpawnOption
  * The code that must run before `salt` is imported. 3007 and later use `tornado.queues` without importing it, which fails in some programs on zeromq; 3006 brings a
  * tornado of its own and must not be given another.
  */
-export const PREPARE_IMPORTS = `
+const PREPARE_IMPORTS = `
 import importlib.util, os
 for place in importlib.util.find_spec('salt').submodule_search_locations:
     if not os.path.isdir(os.path.join(place, 'ext', 'tornado')):
         import tornado.queues
 `
+
+/** Python's arguments for one of Salt's commands: its name and arguments, and the function of `salt.scripts` that is it. */
+export function saltCommand(argv: string[], starter: string): string[] {
+  return ['-c', `${PREPARE_IMPORTS}\nimport sys; sys.argv = ${JSON.stringify(argv)}; from salt.scripts import ${starter} as run; run()`]
+}

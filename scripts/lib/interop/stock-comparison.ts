@@ -9,8 +9,8 @@ import { differences } from './compare.ts'
 import { explainedDifferences } from './compatibility-page.ts'
 import type { Row } from './functions/row.ts'
 import { ROWS } from './functions/table.ts'
-import type { JobRequest } from './local-client.ts'
-import type { Member, Pair } from './pair.ts'
+import type { JobRequest, LocalClient } from './local-client.ts'
+import { withLocalClient, type Member, type Pair } from './pair.ts'
 
 /** What became of a row. */
 interface Outcome {
@@ -19,7 +19,7 @@ interface Outcome {
 }
 
 /** Calls every row of the table on both and prints what differs. Gives the number of rows that differ without a known reason, or no longer. */
-export async function compareFunctions(pair: Pair, only?: string): Promise<number> {
+export async function compareFunctions(pair: Pair, only?: string): Promise<{ run: number; failed: number }> {
   for (const { directory } of [pair.stock, pair.ours]) layOut(directory)
   const certificate = join(pair.stock.directory, 'certificate.pem')
   execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', '/dev/null', '-out', certificate, '-days', '100', '-subj', '/CN=interop/O=Salt'], { stdio: 'ignore' })
@@ -29,17 +29,19 @@ export async function compareFunctions(pair: Pair, only?: string): Promise<numbe
   let failed = 0
   let explained = 0
   const rows = ROWS.filter(({ fun }) => only === undefined || String(fun).startsWith(only))
-  for (const row of rows) {
-    const outcome = await call(pair, row).catch((error: unknown): Outcome => ({ row, differences: [String(error)] }))
-    const complaint = judge(outcome, known)
-    if (complaint === undefined && outcome.differences.length > 0) explained += 1
-    if (complaint === undefined) continue
-    failed += 1
-    console.log(`FAIL ${nameOf(row)}: ${complaint}`)
-    for (const line of outcome.differences.slice(0, 12)) console.log(`       ${line.length > 600 ? `${line.slice(0, 600)}…` : line}`)
-  }
+  await withLocalClient(pair, async (client) => {
+    for (const row of rows) {
+      const outcome = await call(client, pair, row).catch((error: unknown): Outcome => ({ row, differences: [String(error)] }))
+      const complaint = judge(outcome, known)
+      if (complaint === undefined && outcome.differences.length > 0) explained += 1
+      if (complaint === undefined) continue
+      failed += 1
+      console.log(`FAIL ${nameOf(row)}: ${complaint}`)
+      for (const line of outcome.differences.slice(0, 12)) console.log(`       ${line.length > 600 ? `${line.slice(0, 600)}…` : line}`)
+    }
+  })
   console.log(`     ${rows.length} calls: ${rows.length - failed - explained} alike, ${explained} differ as docs/salt-compatibility.md says, ${failed} not as expected`)
-  return failed
+  return { run: rows.length, failed }
 }
 
 function judge({ row, differences: found }: Outcome, known: ReadonlySet<string>): string | undefined {
@@ -53,8 +55,7 @@ function nameOf({ fun, arg, kwarg }: Row): string {
   return `${String(fun)} ${JSON.stringify(arg ?? [])}${kwarg === undefined ? '' : ` ${JSON.stringify(kwarg)}`}`
 }
 
-async function call(pair: Pair, row: Row): Promise<Outcome> {
-  const { client, stock, ours } = pair
+async function call(client: LocalClient, { stock, ours }: Pair, row: Row): Promise<Outcome> {
   const { fun, arg = [], kwarg } = row
   const words = JSON.stringify([arg, kwarg ?? null])
   const loads = new Map<string, ValueObject>()

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { ChildProcess } from 'node:child_process'
-import { PREPARE_IMPORTS, spawnPython, type SaltTree } from './python-salt.ts'
+import { saltCommand, spawnPython, type SaltTree } from './python-salt.ts'
 
 export interface StockMinion {
   readonly id: string
@@ -25,8 +25,8 @@ export interface StockMinionSettings extends SaltTree {
   transport: string
   requestPort: number
   publishPort: number
-  /** More lines of its configuration, YAML. */
-  config?: string[]
+  /** More lines of its configuration, YAML, by its directory. */
+  config?: (root: string) => string[]
 }
 
 /** Prepares it; it is started with `start`, and its key is pending then. */
@@ -36,7 +36,7 @@ export async function createStockMinion(settings: StockMinionSettings): Promise<
   await mkdir(etc)
   await writeFile(join(etc, 'minion'), [
     `root_dir: ${root}`, 'user: root', `id: ${settings.id}`, `transport: ${settings.transport}`, 'master: 127.0.0.1', `master_port: ${settings.requestPort}`,
-    `publish_port: ${settings.publishPort}`, 'acceptance_wait_time: 1', 'log_level_logfile: info', 'enable_fqdns_grains: False', ...settings.config ?? [],
+    `publish_port: ${settings.publishPort}`, 'acceptance_wait_time: 1', 'log_level_logfile: info', 'enable_fqdns_grains: False', ...settings.config?.(root) ?? [],
   ].join('\n'))
   let child: ChildProcess | undefined
 
@@ -54,9 +54,7 @@ export async function createStockMinion(settings: StockMinionSettings): Promise<
     id: settings.id,
     root,
     start() {
-      const argv = JSON.stringify(['salt-minion', '-c', etc])
-      const code = `${PREPARE_IMPORTS}\nimport sys; sys.argv = ${argv}; from salt.scripts import salt_minion as run; run()`
-      child = spawnPython(settings, ['-c', code], { stdio: 'ignore', detached: true })
+      child = spawnPython(settings, saltCommand(['salt-minion', '-c', etc], 'salt_minion'), { stdio: 'ignore', detached: true })
     },
     stop,
     pid: () => child?.pid,
