@@ -96,7 +96,10 @@ export const HOST: readonly Row[] = [
   { fun: 'network.ipneighs6' },
   { fun: 'network.connect', arg: ['127.0.0.1', 1], kwarg: { timeout: 1 } },
 
-  { fun: 'mount.active' , how: 'shape' },
+  { fun: 'http.query', arg: ['http://127.0.0.1:1/'], how: 'kind' },
+  { fun: 'http.wait_for_successful_query', arg: ['http://127.0.0.1:1/', 1], how: 'kind' },
+
+  { fun: 'mount.active', how: 'shape' },
   { fun: 'mount.fstab' },
   { fun: 'mount.is_mounted', arg: ['/proc'] },
   { fun: 'mount.is_mounted', arg: ['/no/such'] },
