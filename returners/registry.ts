@@ -12,10 +12,12 @@ export const builtInReturners: Readonly<Record<string, () => Promise<ReturnerMod
   influxdb: () => import('./influxdb/index.ts'),
   local: () => import('./local/index.ts'),
   local_cache: () => import('./local_cache/index.ts'),
+  mysql: () => import('./mysql/index.ts'),
   pgjsonb: () => import('./pgjsonb/index.ts'),
   postgres: () => import('./postgres/index.ts'),
   rawfile_json: () => import('./rawfile_json/index.ts'),
   slack_webhook: () => import('./slack_webhook/index.ts'),
   splunk: () => import('./splunk/index.ts'),
+  redis: () => import('./redis/index.ts'),
   sqlite3: () => import('./sqlite3/index.ts'),
 }

@@ -15,12 +15,26 @@ export interface JobCacheTables {
   /** Of each minion the row of its newest job. */
   readFunction(fun: string): Promise<StoredRow[]>
   readMinions(): Promise<string[]>
-  writeEvents(events: readonly { tag: string; data: string }[], time: number): Promise<void>
   /** Removes what is older than the time, and the loads of jobs whose id is smaller than `jid` and that have no returns left. */
   deleteBefore(time: number, jid: string): Promise<void>
 }
 
-/** The whole job-cache half over Salt's tables. */
+/** A table of events. */
+export interface EventTable {
+  writeEvents(events: readonly { tag: string; data: string }[], time: number): Promise<void>
+}
+
+/** The event half over Salt's table of events. */
+export function eventsOf(table: EventTable, context: ReturnerContext) {
+  return {
+    async eventReturn(events) {
+      if (events.length === 0) return
+      await table.writeEvents(events.map(({ tag, data }) => ({ tag, data: JSON.stringify(data) })), context.now())
+    },
+  } satisfies Partial<ReturnerHandle>
+}
+
+/** The job-cache half over Salt's tables. */
 export function jobCacheOf(tables: JobCacheTables, context: ReturnerContext) {
   let made = 0
   const save = (jid: string, load: Load, minions: readonly string[]) => tables.changeLoad(jid, (stored) => changedLoad(stored, load, minions))
@@ -32,10 +46,6 @@ export function jobCacheOf(tables: JobCacheTables, context: ReturnerContext) {
     getFun: async (fun) => byMinion(await tables.readFunction(fun)),
     getJids: async () => Object.fromEntries((await tables.readLoads()).map(({ jid, load }) => [jid, load])),
     getMinions: () => tables.readMinions(),
-    async eventReturn(events) {
-      if (events.length === 0) return
-      await tables.writeEvents(events.map(({ tag, data }) => ({ tag, data: JSON.stringify(data) })), context.now())
-    },
     prepJid: async (_nocache, passedJid) => {
       made += 1
       return passedJid ?? newJid(context.now(), made)

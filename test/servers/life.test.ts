@@ -17,7 +17,7 @@ import { startSmtpSink } from './lib/smtp.ts'
 const STARTERS: Readonly<Record<ProgramName, () => Promise<Server>>> = {
   postgres: startPostgres,
   mariadb: startMariaDb,
-  redis: startRedis,
+  redis: () => startRedis(),
   nats: () => startNats(),
   rabbitmq: () => startRabbitMq(),
   mosquitto: () => startMosquitto(),

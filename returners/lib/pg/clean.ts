@@ -9,12 +9,13 @@ const OLD: readonly { table: string; where: string }[] = [
 ]
 
 /**
- * Removes old rows, or moves them into Salt's `…_archive` tables, in the transaction that is under way: a row is never in both or in none.
+ * Removes old rows, or moves them into Salt's `…_archive` tables, in one transaction: a row is never in both or in none.
  *
  * @param time seconds since the epoch
  * @param jid job ids below it are old
  */
 export async function cleaning(connection: PgConnection, time: number, jid: string, archive: boolean): Promise<void> {
+  await connection.query('BEGIN')
   for (const { table, where } of OLD) {
     const values = [table === 'jids' ? jid : time]
     if (!archive) {
@@ -24,4 +25,5 @@ export async function cleaning(connection: PgConnection, time: number, jid: stri
     await connection.query(`CREATE TABLE IF NOT EXISTS ${table}_archive (LIKE ${table})`)
     await connection.query(`WITH gone AS (DELETE FROM ${table} WHERE ${where} RETURNING *) INSERT INTO ${table}_archive SELECT * FROM gone`, values)
   }
+  await connection.query('COMMIT')
 }

@@ -47,8 +47,6 @@ export async function connectPg(target: PgTarget, signal: AbortSignal): Promise<
   const ssl = await tlsOptions(settings)
   const config: ClientConfig = {
     host: settings.host, port: settings.port, user: settings.user, database: settings.db, password, application_name: 'brine', keepAlive: true,
-    // A server that stops a statement by itself frees its locks, also when we are gone.
-    statement_timeout: Math.ceil(settings.timeout * 1000),
   }
   const attempt = (tls: ConnectionOptions | false) => {
     // A socket of our own: `end` of the driver waits for what is under way, and a connection that is given up must not.

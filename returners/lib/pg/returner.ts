@@ -1,5 +1,5 @@
 import { JOB_CACHE, type ReturnerContext, type ReturnerDefinition, type ReturnerHandle, type TargetFinding } from '../../contract.ts'
-import { jobCacheOf } from '../salt-job-cache.ts'
+import { eventsOf, jobCacheOf } from '../salt-job-cache.ts'
 import { rowOf } from '../salt-rows.ts'
 import { type Schema, schemaText } from '../salt-tables.ts'
 import { storeBatch } from '../store-batch.ts'
@@ -52,6 +52,7 @@ async function openHandle(target: PgTarget, flavour: PgFlavour, context: Returne
   return {
     returner: (items, signal) => storeBatch(items, (some) => store.writeReturns(some.map(rowOf), signal)),
     ...jobCacheOf(store, context),
+    ...eventsOf(store, context),
     close: () => store.close(),
   }
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { ReturnerContext } from '../../contract.ts'
 import { bounded } from '../bounded.ts'
 import { createLease, type Lease } from '../lease.ts'
-import type { JobCacheTables } from '../salt-job-cache.ts'
+import type { EventTable, JobCacheTables } from '../salt-job-cache.ts'
 import { type NewRow, type StoredRow, withoutRepeats } from '../salt-rows.ts'
 import { type Column, expectReturns, fittedFunction } from '../salt-tables.ts'
 import { cleaning } from './clean.ts'
@@ -20,8 +20,8 @@ export interface PgFlavour {
   fromColumn(json: string): unknown
 }
 
-/** Salt's tables in a PostgreSQL database: a connection for writing and one for reading, opened when needed. */
-export interface PgStore extends JobCacheTables {
+/** Salt's tables in a PostgreSQL database: connections for writing, reading and cleaning, each opened when needed. */
+export interface PgStore extends JobCacheTables, EventTable {
   /** Connects and looks at the tables, so that what is wrong is said before anything is sent. */
   open(): Promise<void>
   /** Writes all rows in one transaction: one row per job and minion. */
@@ -36,6 +36,9 @@ interface Opened extends PgConnection {
 
 const never = new AbortController().signal
 
+/** Large tables take their time. */
+const CLEANING_SECONDS = 600
+
 /** A store over the tables of one database. Nothing is connected yet. */
 export function createPgStore(target: PgTarget, flavour: PgFlavour, context: ReturnerContext): PgStore {
   const place = placeOf(target)
@@ -47,18 +50,18 @@ export function createPgStore(target: PgTarget, flavour: PgFlavour, context: Ret
     cut: (connection) => connection.cut(),
     close: (connection) => connection.close(),
   })
-  const [writer, reader] = [lease(), lease()]
-  const lock = lockKey(context.minionId)
+  const [writer, reader, keeper] = [lease(), lease(), lease()]
+  const locking = { lock: lockKey(context.minionId), limitMs: Math.ceil(timeout * 1000) }
 
-  async function use<T>(which: Lease<Opened>, signal: AbortSignal, work: (connection: Opened) => Promise<T>): Promise<T> {
+  async function use<T>(which: Lease<Opened>, signal: AbortSignal, work: (connection: Opened) => Promise<T>, limit = timeout): Promise<T> {
     try {
-      return await bounded(timeout, place, signal, (limited) => which.use(limited, work))
+      return await bounded(limit, place, signal, (limited) => which.use(limited, work))
     } catch (error) {
       throw pgError(place, error)
     }
   }
   const read = (text: string, values: unknown[] = []): Promise<Row[]> => use(reader, never, (connection) => connection.query(text, values))
-  const write = <T>(work: (connection: Opened) => Promise<T>, signal = never) => use(writer, signal, (connection) => transaction(connection, lock, () => work(connection)))
+  const write = <T>(work: (connection: Opened) => Promise<T>, signal = never) => use(writer, signal, (connection) => transaction(connection, locking, () => work(connection)))
   const asLoad = (json: unknown) => flavour.fromColumn(String(json)) as Record<string, unknown>
   const asRow = (row: Row): StoredRow => ({
     fun: String(row['fun']), jid: String(row['jid']), id: String(row['id']), success: String(row['success']), full_ret: JSON.stringify(flavour.fromColumn(String(row['full_ret']))),
@@ -95,9 +98,9 @@ export function createPgStore(target: PgTarget, flavour: PgFlavour, context: Ret
       const values = events.flatMap(({ tag, data }) => [tag, flavour.toWholeColumn(data), context.minionId, time / 1000])
       await connection.query(`INSERT INTO salt_events (tag, data, master_id, alter_time) VALUES ${tuples(events.length, 4, (n) => (n === 4 ? 'to_timestamp(?)' : '?'))}`, values)
     }),
-    deleteBefore: (time, jid) => write((connection) => cleaning(connection, time / 1000, jid, archive_jobs)),
+    deleteBefore: (time, jid) => use(keeper, never, (connection) => cleaning(connection, time / 1000, jid, archive_jobs), CLEANING_SECONDS),
     async close() {
-      await Promise.all([writer.close(), reader.close()])
+      await Promise.all([writer, reader, keeper].map((one) => one.close()))
     },
   }
 
@@ -121,9 +124,17 @@ function lockKey(minionId: string): string {
   return createHash('sha256').update(`brine ${minionId}`).digest().readBigInt64BE(0).toString()
 }
 
-async function transaction<T>(connection: PgConnection, lock: string, work: () => Promise<T>): Promise<T> {
-  // One message, and the lock before the first statement that looks at the table: its view of it begins then.
-  await connection.query(`BEGIN; SELECT pg_advisory_xact_lock(${lock})`)
+interface Locking {
+  lock: string
+  /** Longest that a statement may take, and the wait for the next. */
+  limitMs: number
+}
+
+async function transaction<T>(connection: PgConnection, { lock, limitMs }: Locking, work: () => Promise<T>): Promise<T> {
+  // One message, and the lock before the first statement that looks at the table: its view of it begins then. A server that ends the
+  // transaction by itself frees the lock, also when we are gone. (Not set for the connection: a pooler may stand between.)
+  const limit = `SET LOCAL statement_timeout = ${limitMs}; SET LOCAL idle_in_transaction_session_timeout = ${limitMs}`
+  await connection.query(`BEGIN; ${limit}; SELECT pg_advisory_xact_lock(${lock})`)
   let result: T
   try {
     result = await work()
