@@ -63,7 +63,11 @@ describeServer({ returner: 'redis', program: 'redis', start: () => startRedis() 
       fixture.run('EVAL', 'while true do end', '0').catch(() => {})
       await expect.poll(() => fixture.run('GET', 'x').catch((error: unknown) => String(error)), { timeout: 10_000 }).toMatch(/BUSY/)
       return {}
-    }, mend: run(['SCRIPT', 'KILL'], ['CONFIG', 'SET', 'busy-reply-threshold', '5000']) },
+    }, mend: async (fixture) => {
+      await fixture.run('SCRIPT', 'KILL')
+      // The script ends a moment later.
+      await expect.poll(() => fixture.run('CONFIG', 'SET', 'busy-reply-threshold', '5000').catch(String), { timeout: 10_000 }).toBe('OK')
+    } },
     { name: 'a wrong password', kind: 'operator', message: /WRONGPASS/, provoke: after({ username: 'other', password: 'hunter2-wrong' }, user('+@all', '~*')), mend: async () => {} },
     { name: 'a password is wanted', kind: 'operator', message: /NOAUTH/, provoke: after({}, ['CONFIG', 'SET', 'requirepass', 'other-secret']), mend: async () => {
       const client = new Redis({ host: server().host, port: server().port, password: 'other-secret' })
