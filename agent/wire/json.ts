@@ -19,7 +19,7 @@
  */
 import { decode, MsgpackError } from './msgpack.ts'
 import { MAX_DEPTH } from './msgpack-error.ts'
-import { Constant, DateTime, Extension, Float, entries, isMap } from './value.ts'
+import { Constant, DateTime, Extension, Float, entries, isObject } from './value.ts'
 import type { Value, ValueObject } from './value.ts'
 
 /** A JobReturn as returners see it: Salt's fields, JSON-safe. */
@@ -74,17 +74,28 @@ function isJobReturn(record: unknown): record is JobReturnJson {
     Array.isArray(args) && result !== undefined
 }
 
+/** The common kinds first: a return is mostly texts and maps of them, and each goes through here once for every returner. */
 function text(value: Value, depth: number): string {
   if (depth > MAX_DEPTH) return '{"__truncated__":"nesting"}'
+  if (typeof value === 'string') return JSON.stringify(value)
+  if (value === null || typeof value === 'boolean') return String(value)
+  if (typeof value === 'number') return Number.isFinite(value) && !Object.is(value, -0) ? String(value) : floatText(value)
   if (typeof value === 'bigint') return value.toString()
+  if (isObject(value)) return objectText(value, depth)
   if (value instanceof Float) return floatText(value.value)
-  if (typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0))) return floatText(value)
   if (Array.isArray(value)) return `[${value.map((item) => text(item, depth + 1)).join(',')}]`
-  if (isMap(value)) {
-    return `{${namedEntries(value).map(([name, member]) => `${JSON.stringify(name)}:${text(member, depth + 1)}`).join(',')}}`
-  }
+  if (value instanceof Map) return `{${namedEntries(value).map(([name, member]) => `${JSON.stringify(name)}:${text(member, depth + 1)}`).join(',')}}`
   if (value instanceof Constant) return `{"__constant__":[${JSON.stringify(value.name)},${text(value.value, depth + 1)}]}`
   return JSON.stringify(plain(value, depth))
+}
+
+function objectText(value: ValueObject, depth: number): string {
+  let out = ''
+  for (const name of Object.keys(value)) {
+    const member = value[name]
+    if (member !== undefined) out += `${out === '' ? '' : ','}${JSON.stringify(name)}:${text(member, depth + 1)}`
+  }
+  return `{${out}}`
 }
 
 function floatText(value: number): string {
@@ -99,13 +110,21 @@ function plain(value: Value, depth: number): unknown {
   if (typeof value === 'bigint') return value.toString()
   if (value === null || typeof value === 'boolean' || typeof value === 'string') return value
   if (Array.isArray(value)) return value.map((item) => plain(item, depth + 1))
-  if (isMap(value)) return plainObject(namedEntries(value).map(([name, member]) => [name, plain(member, depth + 1)]))
+  if (isObject(value)) return plainMembers(value, depth)
+  if (value instanceof Map) return plainObject(namedEntries(value).map(([name, member]) => [name, plain(member, depth + 1)]))
   if (value instanceof Float) return plain(value.value, depth)
   if (value instanceof Uint8Array) return { __bytes__: base64(value) }
   if (value instanceof DateTime) return isoText(value.text)
   if (value instanceof Constant) return { __constant__: [value.name, plain(value.value, depth + 1)] }
   if (value instanceof Extension) return { __ext__: [value.type, base64(value.data)] }
   return String(value)
+}
+
+function plainMembers(value: ValueObject, depth: number): Record<string, unknown> {
+  if (Object.hasOwn(value, '__proto__')) return plainObject(Object.entries(value).map(([name, member]) => [name, plain(member, depth + 1)]))
+  const object: Record<string, unknown> = {}
+  for (const name of Object.keys(value)) object[name] = plain(value[name] ?? null, depth + 1)
+  return object
 }
 
 /** Defines members instead of assigning them, as JSON.parse does, so that `__proto__` sets no prototype. */
@@ -118,8 +137,7 @@ function plainObject(members: [string, unknown][]): Record<string, unknown> {
   return object
 }
 
-function namedEntries(map: ValueObject | Map<Value, Value>): [string, Value][] {
-  if (!(map instanceof Map)) return Object.entries(map)
+function namedEntries(map: Map<Value, Value>): [string, Value][] {
   const members = entries(map)
   const taken = new Set<string>()
   for (const [key] of members) if (typeof key === 'string') taken.add(key)

@@ -17,7 +17,8 @@ import { bareNode, familyPss, pssOf } from './processes.ts'
 
 const minionYaml = () => 'delivery: { drain_rate: 100000, drain_burst: 1000 }'
 
-async function statusOf(site: Site, minion: Service): Promise<AgentStatus> {
+/** What a minion of the site tells of itself. */
+export async function statusOf(site: Site, minion: Service): Promise<AgentStatus> {
   return (await site.ask(minion, 'status')) as AgentStatus
 }
 
@@ -26,8 +27,9 @@ async function ready(site: Site, minion: Service): Promise<void> {
   await waitFor(`${minion.name} to be connected`, 30_000, isConnected, 5)
 }
 
-async function startSite(): Promise<{ site: Site; minion: Service }> {
-  const site = await createSite({ minionIds: ['m1'], minionYaml, masterYaml: 'auto_accept: true', logLevel: 'error' })
+/** A master and a connected minion. `yaml`: more of the minion's options. */
+export async function startSite(yaml = minionYaml()): Promise<{ site: Site; minion: Service }> {
+  const site = await createSite({ minionIds: ['m1'], minionYaml: () => yaml, masterYaml: 'auto_accept: true', logLevel: 'error' })
   const [minion] = site.minions
   if (minion === undefined) throw new Error('no minion')
   site.master.start()
@@ -44,7 +46,7 @@ async function startSite(): Promise<{ site: Site; minion: Service }> {
 const masterSocket = (site: Site) => join(site.master.directory, 'run/brine/master/master.sock')
 
 /** Publishes test.ping and waits for its return: milliseconds. */
-async function ping(site: Site): Promise<number> {
+export async function ping(site: Site): Promise<number> {
   const from = performance.now()
   const values = encode({ arg: [] }).toString('base64')
   const request = { cmd: 'publish' as const, tgt: 'm1', tgt_type: 'glob' as const, fun: 'test.ping', values, user: 'bench', wait: true }
