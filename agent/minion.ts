@@ -16,7 +16,7 @@ import { createMinionGrains } from './minion/grains.ts'
 import { createCallServer } from './minion/calls.ts'
 import { createMinionJobs } from './minion/jobs.ts'
 import { createLinks, joinLink } from './minion/links.ts'
-import { addressOf, linkTo } from './minion/masters.ts'
+import { addressOf, connectedMaster, linkTo } from './minion/masters.ts'
 import { createScheduledStart } from './minion/mine.ts'
 import { createReleases, type Releases } from './minion/releases.ts'
 import { createMinionPillar } from './minion/pillar.ts'
@@ -111,6 +111,7 @@ async function compose(
     catalogue: host.catalogue,
     linkFor,
     addressOf: (master) => addressOf(links, master),
+    connectedMaster: () => connectedMaster(links, config.master_type === 'str'),
     clock,
     logger: log.child({ part: 'delivery' }),
     onAlarm: alarms.alarm,

@@ -55,6 +55,7 @@ const masterOptions = {
     .prefault('master_sign')
     .describe('Name of that verification key in pki_dir, without .pub'),
   always_verify_signature: flag().default(false).describe("Verify the signature of the master's key at every authentication"),
+  minion_sign_messages: flag().default(false).describe('Sign returns and events, for a master with require_minion_sign_messages'),
   sign_pub_messages: flag().default(true).describe('Accept only signed publications (Salt: False)'),
   master_alive_interval: duration('s')
     .prefault(0)
@@ -116,6 +117,7 @@ const retryOptions = {
   auth_timeout: duration('s', SHORTEST_WAIT_MS).prefault(5).describe('One attempt to authenticate'),
   acceptance_wait_time: duration('s', SHORTEST_WAIT_MS).prefault(10).describe('Between attempts while the key is not accepted'),
   acceptance_wait_time_max: duration('s').prefault(0).describe('Up to which that time doubles; 0 keeps it'),
+  rejected_retry: flag().default(false).describe('Ask a master that rejects the key again after acceptance_wait_time, not only about once a minute (Salt: False ends the minion)'),
   random_startup_delay: duration('s').prefault(0).describe('Spread of the first connection'),
   recon_default: duration('ms', SHORTEST_WAIT_MS).prefault(1000).describe('First wait before a new connection; a bare number is milliseconds'),
   recon_max: duration('ms').prefault(10_000).describe('Longest wait; a bare number is milliseconds'),
@@ -224,6 +226,7 @@ const delivery = z
     batch_bytes: size().prefault('4MiB').describe('Returns handed over together at most'),
     in_flight_bytes: size().prefault('16MiB').describe('Returns under way to one destination at most'),
     send_timeout: duration('s', SHORTEST_WAIT_MS).prefault('60s').describe('One hand-over'),
+    other_master_after: duration('s').prefault(0).describe("How long a master's returns wait for it until another connected one takes them; 0: for ever"),
     max_destinations: count(1, 64).default(64).describe('Destinations at a time'),
   })
   .prefault({})

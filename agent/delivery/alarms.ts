@@ -3,10 +3,10 @@ import type { Clock } from '../clock.ts'
 /**
  * `down`, `operator` and `paused` stand until the destination is `up` again. The others are occurrences:
  * `set-aside` an item is turned away again and again, `dead` an item became a dead letter, `refused` one destination too many,
- * `volatile` a return went to the master without being stored, `dropped` something held only in memory was let go,
+ * `taken-over` another master has the returns of one that is away, `volatile` a return went to the master without being stored, `dropped` something held only in memory was let go,
  * `internal` a fault of the agent's own.
  */
-export type AlarmKind = 'down' | 'operator' | 'paused' | 'up' | 'set-aside' | 'dead' | 'refused' | 'volatile' | 'dropped' | 'internal'
+export type AlarmKind = 'down' | 'operator' | 'paused' | 'up' | 'set-aside' | 'dead' | 'refused' | 'taken-over' | 'volatile' | 'dropped' | 'internal'
 
 export interface Alarm {
   destination: string

@@ -9,7 +9,7 @@ import type { DestinationRef, Outbox } from '../outbox/port.ts'
 import { createAlarms } from './alarms.ts'
 import type { Alarm } from './alarms.ts'
 import type { SendLimits } from './bounded-send.ts'
-import { masterDestinationName, masterOf } from './destination-name.ts'
+import { masterDestination, masterDestinationName, masterOf } from './destination-name.ts'
 import { DEFAULT_DRAIN } from './drain-rate.ts'
 import type { DrainSettings } from './drain-rate.ts'
 import { createFilters } from './filtered.ts'
@@ -22,6 +22,7 @@ import { createMasterDestination } from './master-destination.ts'
 import type { Destination, ReturnIntake, ReturnerCatalogue, VolatileAnswers } from './port.ts'
 import { DEFAULT_RETRY } from './retry-policy.ts'
 import type { RetrySettings } from './retry-policy.ts'
+import { createTakeOver } from './take-over.ts'
 import { DEFAULT_ANSWERS, createVolatileAnswers } from './volatile.ts'
 import type { AnswerReport, AnswerSettings } from './volatile.ts'
 import { createVolatileReturns } from './volatile-returns.ts'
@@ -48,6 +49,8 @@ export interface DeliverySettings {
   maxBatchBytes?: number
   /** Most bytes under way to one destination; default 8 MiB. */
   maxInFlightBytes?: number
+  /** How long a master's returns wait for it until another connected one takes them, milliseconds; 0, the default: for ever. */
+  otherMasterAfterMs?: number
   /** Most bytes of returns held in memory while the store cannot be written; default 8 MiB. */
   maxVolatileBytes?: number
 }
@@ -60,6 +63,8 @@ export interface DeliveryDeps {
    * the newest return was queued for it.
    */
   linkFor: (master: string, address?: string) => Link | undefined
+  /** A master that is connected now; undefined while none is. */
+  connectedMaster?: () => string | undefined
   /** How a master is configured. */
   addressOf?: (master: string) => string | undefined
   clock: Clock
@@ -71,6 +76,8 @@ export interface DeliveryDeps {
 export interface DeliveryStatus {
   lanes: LaneReport[]
   volatile: VolatileReport
+  /** Returns of masters that stayed away, taken over by others since the agent started. */
+  takenOver: number
   answers: AnswerReport
   /** What the filters of returners left out since the agent started. */
   filtered: FilteredReport[]
@@ -142,6 +149,14 @@ export function createDelivery(settings: DeliverySettings, deps: DeliveryDeps): 
   })
 
   const filters = createFilters(catalogue, logger)
+  const takeOver = createTakeOver(settings.otherMasterAfterMs ?? 0, {
+    outbox, clock, logger, alarms, linkOf,
+    connected() {
+      const master = deps.connectedMaster?.()
+      return master === undefined ? undefined : masterDestination(master, deps.addressOf?.(master))
+    },
+  })
+
   const intake = createIntake(
     { masterless: settings.masterless, alwaysOn: settings.alwaysOn, multiReturner: settings.multiReturner ?? [], resolveMs: settings.resolveMs ?? 10_000 },
     { outbox, catalogue, clock, logger, volatile, filters, admit: lanes.admit, addressOf: deps.addressOf ?? (() => undefined) },
@@ -158,14 +173,16 @@ export function createDelivery(settings: DeliverySettings, deps: DeliveryDeps): 
         lanes.start()
       })
       lanes.start()
+      takeOver.start()
     },
     async stop(graceMs) {
+      takeOver.stop()
       answers.stop()
       await lanes.stop(graceMs)
       await volatile.stop()
       alarms.stop()
     },
-    status: () => ({ lanes: lanes.report(), volatile: volatile.report(), answers: answers.report(), filtered: filters.report() }),
+    status: () => ({ lanes: lanes.report(), volatile: volatile.report(), takenOver: takeOver.moved, answers: answers.report(), filtered: filters.report() }),
     async wake(jid, master) {
       const destination = masterDestinationName(master)
       try {

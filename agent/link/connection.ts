@@ -26,6 +26,7 @@ export interface ConnectionSettings {
   keys: HandshakeKeys
   timing: LinkTiming
   requireSignature: boolean
+  signsMessages: boolean
   /** Instead of the port that the master names. */
   publishPort?: number
   clock: Clock
@@ -100,6 +101,7 @@ export function createConnection(settings: ConnectionSettings): Connection {
     id: settings.handshake.id,
     algorithms: settings.handshake.algorithms,
     minionKey: settings.keys.minion.privateKey,
+    signsMessages: settings.signsMessages,
     clock,
     fresh,
     session: currentSession,

@@ -36,6 +36,8 @@ export interface LinkSettings {
   timing: LinkTiming
   /** Salt's `sign_pub_messages` on the minion; on unless configured otherwise, a stock master signs. */
   requirePublicationSignature: boolean
+  /** Salt's `minion_sign_messages`. */
+  signsMessages?: boolean
   /** Salt's `publish_port`, when it is configured; else the master names it. */
   publishPort?: number
 }
@@ -136,8 +138,8 @@ export function createLink(settings: LinkSettings, parts: LinkParts): Link {
         return acceptanceWait(timing, asked - 1)
       }
       case 'rejected': {
-        say(end.kind, 'the master rejects this minion\'s key: delete or accept it there (salt-key -d), or give this minion another id')
-        return slowly()
+        say(end.kind, 'the master rejects this minion\'s key: delete or accept it there (salt-key -d), or give this minion another id (it goes on asking)')
+        return timing.rejectedWaitMs ?? slowly()
       }
       case 'full': {
         say(end.kind, 'the master takes no more minions (max_minions)')
@@ -177,6 +179,7 @@ export function createLink(settings: LinkSettings, parts: LinkParts): Link {
         handshake: settings.handshake,
         timing: settings.timing,
         requireSignature: settings.requirePublicationSignature,
+        signsMessages: settings.signsMessages ?? false,
         ...(settings.publishPort === undefined ? {} : { publishPort: settings.publishPort }),
         warn,
         before: session,

@@ -1,7 +1,8 @@
 import { CrypticleError } from '../wire/crypticle.ts'
 import { decodeReply, encodeSealed, EnvelopeError } from '../wire/envelope.ts'
 import { openPrivateReply, PrivateReplyError } from '../wire/private-reply.ts'
-import { x931Sign } from '../wire/rsa.ts'
+import { encode } from '../wire/msgpack.ts'
+import { signWith, x931Sign } from '../wire/rsa.ts'
 import { LinkError } from './error.ts'
 import type { Channel } from './channel.ts'
 import type { Fresh } from './fresh.ts'
@@ -16,6 +17,8 @@ export interface SealedRequestSettings {
   id: string
   algorithms: Algorithms
   minionKey: KeyObject
+  /** Salt's `minion_sign_messages`: sign returns and events. */
+  signsMessages: boolean
   clock: Clock
   fresh: Fresh
   session: () => Session
@@ -44,9 +47,24 @@ export interface SealedRequests {
  */
 const TRIES = 4
 
+/**
+ * What is signed with `minion_sign_messages`. The master takes nonce, token and signature out and verifies over the rest, written anew with
+ * the types that msgpack tells apart (master.py `_return`). Salt's own minion signs before the channel adds `ts`, so that none of its
+ * signatures holds.
+ */
+const SIGNED: ReadonlySet<unknown> = new Set(['_return', '_minion_event'])
+
 /** Makes it. The token of every request is the same for ever for one key, so it is computed once. */
 export function createSealedRequests(settings: SealedRequestSettings): SealedRequests {
   const tok = x931Sign(settings.minionKey, Buffer.from('salt'))
+
+  /** The load with what the channel adds. */
+  function complete(load: ValueObject, nonce: string, ts: number): ValueObject {
+    const { id, minionKey, signsMessages } = settings
+    if (!signsMessages || !SIGNED.has(load['cmd'])) return { ...load, nonce, ts, tok, id }
+    const told = { ...load, ts, id }
+    return { ...told, sig: signWith(minionKey, encode(told, { bin: true }), 'PKCS1v15-SHA1'), nonce, tok }
+  }
 
   async function attempt(channel: Channel, load: ValueObject, options: AskOptions): Promise<{ session: Session; value: Value } | { session: Session; stale: string }> {
     const nonce = settings.fresh.nonce()
@@ -57,7 +75,7 @@ export function createSealedRequests(settings: SealedRequestSettings): SealedReq
       make() {
         session = settings.session()
         const ts = Math.floor(settings.clock.now() / 1000)
-        const sealed = session.requests.seal({ ...load, nonce, ts, tok, id: settings.id })
+        const sealed = session.requests.seal(complete(load, nonce, ts))
         return encodeSealed(sealed, settings.id, settings.algorithms)
       },
     })

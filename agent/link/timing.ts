@@ -18,6 +18,8 @@ export interface LinkTiming {
   acceptanceWaitMaxMs: number
   /** Around this long, while an operator must act: key rejected, master full, master not trusted. */
   refusedWaitMs: number
+  /** Exactly this long while the key is rejected, instead. */
+  rejectedWaitMs?: number
   /** Salt's `random_reauth_delay`: a new session within a connection is asked for after a random part of it. */
   reauthDelayMs: number
 }

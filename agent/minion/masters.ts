@@ -33,6 +33,12 @@ export function linkTo(links: readonly MasterLink[], master: string | undefined,
   return connectedFirst(same) ?? links.find((each) => each.master === address)?.link
 }
 
+/** The first master that is connected, by name; undefined while none is. `together` as above. */
+export function connectedMaster(links: readonly MasterLink[], together: boolean): string | undefined {
+  const found = links.find(({ link }) => link.state === 'connected')
+  return found === undefined ? undefined : nameOfMaster(found, links, together)
+}
+
 /** How a master is configured; undefined when none is that it could mean. */
 export function addressOf(links: readonly MasterLink[], master: string): string | undefined {
   const link = linkTo(links, master)

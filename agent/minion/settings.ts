@@ -35,9 +35,12 @@ export function linkSettings(config: MinionConfig, autosignGrains: ValueObject):
       reconnectCapMs: Math.max(config.recon_default, config.recon_max),
       acceptanceWaitMs: config.acceptance_wait_time,
       acceptanceWaitMaxMs: config.acceptance_wait_time_max,
+      // Without the option an operator must act, and is not to find the log full.
+      ...(config.rejected_retry && { rejectedWaitMs: config.acceptance_wait_time }),
       ...(config.master_alive_interval > 0 && { probeIntervalMs: config.master_alive_interval }),
     },
     requirePublicationSignature: config.sign_pub_messages,
+    signsMessages: config.minion_sign_messages,
     // While it is Salt's default the master's own word wins, as with a stock minion.
     ...(config.publish_port !== 4505 && { publishPort: config.publish_port }),
   }
@@ -57,6 +60,7 @@ export function deliverySettings(config: MinionConfig): DeliverySettings {
     returnerSend: { deadlineMs: 3_660_000, perMebibyteMs: 0, graceMs: 5000 },
     answers: { staleMs: config.jobs.question_stale },
     maxDestinations: delivery.max_destinations,
+    otherMasterAfterMs: delivery.other_master_after,
     maxBatchBytes: delivery.batch_bytes,
     maxInFlightBytes: delivery.in_flight_bytes,
     maxVolatileBytes: config.outbox.volatile_max_bytes,

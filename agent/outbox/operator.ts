@@ -1,4 +1,5 @@
 import type { Ledger } from './books.ts'
+import type { Claims } from './claims.ts'
 import type { Commits } from './commits.ts'
 import type { Deliveries, DeliveryKey } from './deliveries.ts'
 import { REASON } from './gaps.ts'
@@ -48,14 +49,15 @@ async function changeMatching(
 /** `Outbox.retry`; `queued` learns after each commit which destinations have something to send. */
 export function retryMatching(
   commits: Commits,
-  filter: DeliveryFilter,
-  to: DestinationRef | undefined,
+  { filter, to, claims }: { filter: DeliveryFilter; to: DestinationRef | undefined; claims: Claims },
   queued: (destinations: string[]) => void,
 ): Promise<number> {
   return changeMatching(
     commits,
     filter,
     (deliveries, key, row) => {
+      // Looked at inside the commit: a lane may have taken it meanwhile.
+      if (filter.unclaimed === true && claims.has(row.deliveryId)) return false
       if (to === undefined) return deliveries.revive(key)
       // What was just moved there may come up again in the next step.
       return row.destination !== to.name && deliveries.move(key, to)

@@ -78,7 +78,7 @@ function open(settings: OutboxSettings, parts: OutboxParts): Outbox {
       const told = (session?: Session) => statusOf(session, paths, limits, connection.unavailable())
       return reading(told, null) ?? told()
     },
-    retry: (filter, to) => retryMatching(commits, filter, to, listeners.queued),
+    retry: (filter, to) => retryMatching(commits, { filter, to, claims: memory.claims }, listeners.queued),
     purge: (filter) => purgeMatching(commits, filter),
     onQueued: listeners.onQueued,
     onGap: listeners.onGap,

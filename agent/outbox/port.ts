@@ -131,6 +131,8 @@ export interface DeliveryFilter {
   state?: 'queued' | 'dead'
   jid?: string
   fun?: string
+  /** Only what is in no lane's hands this moment; for `retry` alone. */
+  unclaimed?: true
   /** Accepted before / after, wall-clock ms. */
   before?: number
   after?: number

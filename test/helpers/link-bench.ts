@@ -73,6 +73,7 @@ export interface LinkBenchOptions {
   handshake?: Partial<HandshakeSettings>
   timing?: Partial<LinkTiming>
   requireSignature?: boolean
+  signsMessages?: boolean
   /** A master key that is pinned from the start. */
   pinned?: string
   masterSigningKey?: string
@@ -96,6 +97,7 @@ export async function createLinkBench(master: ScriptedMaster, options: LinkBench
     handshake: { ...HANDSHAKE, ...options.handshake },
     timing: { ...FAST, ...options.timing },
     requirePublicationSignature: options.requireSignature ?? true,
+    signsMessages: options.signsMessages ?? false,
   }, { transport, keys, clock, log })
   const states: LinkState[] = []
   const publications: ValueObject[] = []
