@@ -5,9 +5,12 @@
  *
  * `--stock-minion` compares our minion with a stock one instead, on the first of these transports; `--suite commands|jobs|functions` and
  * `--only TEXT` choose a part of it.
+ *
+ * `--life` checks what becomes of keys, sessions and masters in time, on one transport; `--only` the scenarios whose name begins so.
  */
 import { parseArgs } from 'node:util'
 import type { TransportKind } from '../agent/transport/settings.ts'
+import { checkLife } from './lib/interop/life-checks.ts'
 import { compareWithStockMinion } from './lib/interop/suites.ts'
 import { checkTransport, transportsOf } from './lib/interop/transport-checks.ts'
 
@@ -17,6 +20,7 @@ const OPTIONS = {
   transport: { type: 'string', default: 'all' },
   'stock-minion': { type: 'boolean' },
   suite: { type: 'string' },
+  life: { type: 'boolean' },
   only: { type: 'string' },
 } as const
 
@@ -34,6 +38,7 @@ async function main(): Promise<number> {
     console.log(`interop: skipped, this Salt has no transport ${values.transport} (it has ${transports.join(', ')})`)
     return 0
   }
+  if (values.life === true) return (await life(tree, wanted, values.only)) === 0 ? 0 : 1
   return (values['stock-minion'] === true ? await compare(tree, wanted, values) : await check(tree, wanted)) === 0 ? 0 : 1
 }
 
@@ -45,6 +50,13 @@ async function check(tree: { saltTree: string; python: string }, transports: rea
     failures += failed
   }
   return failures
+}
+
+/** One transport is enough: they share all that is checked here. */
+async function life(tree: { saltTree: string; python: string }, [transport = 'tcp']: readonly TransportKind[], only: string | undefined): Promise<number> {
+  const { checks, failed } = await checkLife(tree, transport, only)
+  console.log(`interop: life on ${transport}: ${checks - failed} of ${checks} checks passed`)
+  return failed
 }
 
 /** One transport is enough: what a function returns does not depend on it. */

@@ -1,0 +1,351 @@
+/** The life of keys, sessions and masters: a whole minion of ours under one or two unmodified Salt masters, driven by Salt's own commands. */
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { AgentStatus } from '../../../agent/control/status.ts'
+import { pemFingerprint } from '../../../agent/wire/pem.ts'
+import type { TransportKind } from '../../../agent/transport/settings.ts'
+import { createSite, waitFor, type Service, type Site } from '../site.ts'
+import { createStockMaster, type StockMaster } from '../stock-master.ts'
+import type { SaltTree } from './python-salt.ts'
+
+const ID = 'life-1'
+const LIMIT_MS = 120_000
+
+/** What the checks of one scenario have in hands. */
+interface LifeBench {
+  masters: StockMaster[]
+  site: Site
+  minion: Service
+  pkiDir: string
+  /** A file that ends the jobs of `hold`. */
+  go: string
+}
+
+export interface LifeCheck {
+  name: string
+  run(bench: LifeBench): Promise<void>
+}
+
+/** Masters with these options, and a minion with these; in this order each check begins where the one before ended. */
+export interface LifeScenario {
+  name: string
+  masters: number
+  masterYaml?: (scratch: string) => string[]
+  minionYaml: string[]
+  /** Before the minion starts. */
+  prepare?: (bench: LifeBench) => Promise<void>
+  checks: LifeCheck[]
+}
+
+const statusOf = async ({ site, minion }: LifeBench) => (await site.ask(minion, 'status')) as AgentStatus
+
+function reached(bench: LifeBench, state: string, index = 0): Promise<boolean> {
+  return waitFor(`master ${index + 1} to be ${state}`, LIMIT_MS, async () => ((await statusOf(bench)).masters[index]?.state === state ? true : undefined))
+}
+
+function masterOf({ masters }: LifeBench, index = 0): StockMaster {
+  const master = masters[index]
+  if (master === undefined) throw new Error(`there is no master ${index + 1}`)
+  return master
+}
+
+async function ping(bench: LifeBench, index = 0): Promise<void> {
+  const printed = await masterOf(bench, index).salt('salt', ['--out', 'json', '--static', '-t', '15', ID, 'test.ping'])
+  if ((JSON.parse(printed) as Record<string, unknown>)[ID] !== true) throw new Error(`test.ping printed ${printed}`)
+}
+
+/** Starts a job that ends when the file is there; resolves with its jid when it runs. */
+async function hold(bench: LifeBench, index = 0): Promise<string> {
+  rmSync(bench.go, { force: true })
+  const printed = await masterOf(bench, index).salt('salt', ['--async', ID, 'cmd.run', `until test -e ${bench.go}; do sleep 0.2; done; echo held`])
+  const jid = /\b\d{20}\b/.exec(printed)?.[0]
+  if (jid === undefined) throw new Error(`salt --async named no job id: ${printed}`)
+  await waitFor('the job to run', LIMIT_MS, async () => ((await statusOf(bench)).jobs.running > 0 ? true : undefined))
+  return jid
+}
+
+/** Ends that job; resolves when its return is accepted. */
+async function release(bench: LifeBench): Promise<void> {
+  writeFileSync(bench.go, '')
+  await waitFor('the return to be accepted', LIMIT_MS, async () => ((await statusOf(bench)).jobs.unfinished === 0 ? true : undefined))
+}
+
+async function arrived(bench: LifeBench, jid: string, index = 0): Promise<void> {
+  await waitFor('the outbox to be empty', LIMIT_MS, async () => ((await statusOf(bench)).lanes.every((lane) => lane.queued === 0) ? true : undefined))
+  const printed = await masterOf(bench, index).salt('salt-run', ['--out', 'json', 'jobs.lookup_jid', jid])
+  if ((JSON.parse(printed) as Record<string, unknown>)[ID] !== 'held') throw new Error(`jobs.lookup_jid printed ${printed}`)
+}
+
+async function queued(bench: LifeBench, wanted: number): Promise<void> {
+  const found = (await statusOf(bench)).lanes.reduce((sum, lane) => sum + lane.queued, 0)
+  if (found !== wanted) throw new Error(`${found} returns wait, not ${wanted}`)
+}
+
+const masterKeys = (master: StockMaster) => join(master.root, 'etc/salt/pki/master')
+const fingerOf = (master: StockMaster) => pemFingerprint(readFileSync(join(masterKeys(master), 'master.pub'), 'utf8'))
+
+async function anotherKey(master: StockMaster): Promise<void> {
+  await master.stop()
+  for (const name of ['master.pem', 'master.pub', 'master_pubkey_signature']) rmSync(join(masterKeys(master), name), { force: true })
+  await master.start()
+}
+
+const KEYS: LifeScenario = {
+  name: 'keys and sessions',
+  masters: 1,
+  // Sessions are renewed every few seconds, so that every check crosses a renewal.
+  masterYaml: () => ['publish_session: 8', 'rotate_aes_key: True', 'loop_interval: 1'],
+  minionYaml: ['master_alive_interval: 2', 'random_reauth_delay: 1'],
+  checks: [
+    {
+      name: 'a pending key is rejected, deleted, pending again and accepted',
+      async run(bench) {
+        const master = masterOf(bench)
+        await reached(bench, 'pending')
+        await master.salt('salt-key', ['-r', ID, '-y'])
+        await reached(bench, 'rejected')
+        await master.salt('salt-key', ['-d', ID, '-y'])
+        await reached(bench, 'pending')
+        await master.salt('salt-key', ['-a', ID, '-y'])
+        await reached(bench, 'connected')
+        await ping(bench)
+      },
+    },
+    {
+      name: 'session keys are renewed while it works: each request is answered',
+      async run(bench) {
+        for (let times = 0; times < 3; times += 1) await ping(bench)
+        const renewed = bench.minion.log().split('the session with the master was renewed').length - 1
+        if (renewed === 0) throw new Error('no session was renewed in all that time')
+        console.log(`     ${renewed} sessions were renewed`)
+      },
+    },
+    {
+      name: 'a key deleted while a job runs: its return waits, and arrives after the key is accepted again',
+      async run(bench) {
+        const master = masterOf(bench)
+        const jid = await hold(bench)
+        await master.salt('salt-key', ['-d', ID, '-y'])
+        await reached(bench, 'pending')
+        await release(bench)
+        await queued(bench, 1)
+        await master.salt('salt-key', ['-a', ID, '-y'])
+        await reached(bench, 'connected')
+        await arrived(bench, jid)
+        await ping(bench)
+      },
+    },
+    {
+      name: 'a master with another key is refused with both fingerprints, and gets the return once an operator agrees',
+      async run(bench) {
+        const master = masterOf(bench)
+        const before = fingerOf(master)
+        const jid = await hold(bench)
+        await anotherKey(master)
+        const error = await waitFor('the refusal', LIMIT_MS, async () => (await statusOf(bench)).masters[0]?.lastError?.match(/key has changed.*/)?.[0])
+        for (const finger of [before, fingerOf(master)]) if (!error.includes(finger)) throw new Error(`${finger} is not in: ${error}`)
+        await release(bench)
+        await queued(bench, 1)
+        rmSync(join(bench.pkiDir, 'minion_master.pub'))
+        await reached(bench, 'connected')
+        await arrived(bench, jid)
+        await ping(bench)
+      },
+    },
+    {
+      name: 'a restarted master is found again; how long that took',
+      async run(bench) {
+        const master = masterOf(bench)
+        await master.stop()
+        await reached(bench, 'waiting')
+        await master.start()
+        const began = performance.now()
+        await reached(bench, 'connected')
+        console.log(`     connected ${Math.round(performance.now() - began)} ms after both ports were open`)
+        await ping(bench)
+      },
+    },
+  ],
+}
+
+const STRICT: LifeScenario = {
+  name: 'signatures',
+  masters: 1,
+  masterYaml: (scratch) => [
+    'master_sign_pubkey: True', 'require_minion_sign_messages: True', 'drop_messages_signature_fail: True', `autosign_grains_dir: ${join(scratch, 'autosign')}`, 'loop_interval: 1',
+  ],
+  minionYaml: [
+    'grains: { role: interop }', 'autosign_grains: [role]', 'verify_master_pubkey_sign: True', 'always_verify_signature: True', 'minion_sign_messages: True',
+    'encryption_algorithm: OAEP-SHA224', 'signing_algorithm: PKCS1v15-SHA224', 'master_alive_interval: 2',
+  ],
+  async prepare(bench) {
+    const master = masterOf(bench)
+    mkdirSync(bench.pkiDir, { recursive: true, mode: 0o700 })
+    copyFileSync(join(masterKeys(master), 'master_sign.pub'), join(bench.pkiDir, 'master_sign.pub'))
+  },
+  checks: [
+    {
+      name: 'autosign_grains, master_sign_pubkey and the SHA-224 algorithms: accepted without salt-key, the signed key pinned',
+      async run(bench) {
+        await reached(bench, 'connected')
+        await ping(bench)
+      },
+    },
+    {
+      name: 'minion_sign_messages: a master that drops what is not signed well takes the return',
+      async run(bench) {
+        const jid = await hold(bench)
+        await release(bench)
+        await arrived(bench, jid)
+        const log = await masterOf(bench).log()
+        if (/Failed to verify event signature|dropping message/.test(log)) throw new Error('a signature did not hold')
+      },
+    },
+    {
+      name: 'another key of the master is taken without a word when it is signed',
+      async run(bench) {
+        const before = fingerOf(masterOf(bench))
+        const jid = await hold(bench)
+        await anotherKey(masterOf(bench))
+        await reached(bench, 'connected')
+        if (fingerOf(masterOf(bench)) === before) throw new Error('the master has the key that it had')
+        await release(bench)
+        await arrived(bench, jid)
+      },
+    },
+    {
+      name: 'master_use_pubkey_signature: a signature made beforehand is taken',
+      async run(bench) {
+        const master = masterOf(bench)
+        await master.salt('salt-key', ['--gen-signature', '--pub', join(masterKeys(master), 'master.pub'), '--signature-path', masterKeys(master)])
+        const made = readdirSync(masterKeys(master)).includes('master_pubkey_signature')
+        if (!made) throw new Error('salt-key made no signature')
+        await master.stop()
+        const file = join(master.root, 'etc/master')
+        writeFileSync(file, `${readFileSync(file, 'utf8')}\nmaster_use_pubkey_signature: True\n`)
+        await master.start()
+        await reached(bench, 'connected')
+        await ping(bench)
+      },
+    },
+  ],
+}
+
+const accept: LifeCheck = {
+  name: 'each master accepts the key, and pins are kept apart',
+  async run(bench) {
+    for (const [index, master] of bench.masters.entries()) {
+      await waitFor('the key to come', LIMIT_MS, async () => (existsSync(join(masterKeys(master), 'minions_pre', ID)) ? true : undefined))
+      await master.salt('salt-key', ['-a', ID, '-y'])
+      if (index === 0) await reached(bench, 'connected')
+    }
+  },
+}
+
+const TOGETHER: LifeScenario = {
+  name: 'two masters at the same time',
+  masters: 2,
+  minionYaml: ['master_alive_interval: 2'],
+  checks: [
+    accept,
+    {
+      name: 'both give orders; a return waits for the master that asked, the other is served',
+      async run(bench) {
+        await reached(bench, 'connected', 1)
+        await ping(bench)
+        await ping(bench, 1)
+        const jid = await hold(bench, 1)
+        await masterOf(bench, 1).stop()
+        await reached(bench, 'waiting', 1)
+        await release(bench)
+        await ping(bench)
+        await queued(bench, 1)
+        await masterOf(bench, 1).start()
+        await reached(bench, 'connected', 1)
+        await arrived(bench, jid, 1)
+      },
+    },
+  ],
+}
+
+const FAILOVER: LifeScenario = {
+  name: 'failover',
+  masters: 2,
+  minionYaml: ['master_type: failover', 'master_failback: True', 'master_failback_interval: 3'],
+  checks: [
+    accept,
+    {
+      name: 'the second master takes over, the first is gone back to and gets the return of its job; how long that took',
+      async run(bench) {
+        const jid = await hold(bench)
+        const stopping = masterOf(bench).stop()
+        await waitFor('the first to be lost', LIMIT_MS, async () => ((await statusOf(bench)).masters[0]?.state === 'connected' ? undefined : true), 20)
+        const lost = performance.now()
+        await reached(bench, 'connected', 1)
+        console.log(`     the second master was connected ${Math.round(performance.now() - lost)} ms after the first was lost`)
+        await stopping
+        await ping(bench, 1)
+        await release(bench)
+        await queued(bench, 1)
+        await masterOf(bench).start()
+        const back = performance.now()
+        await reached(bench, 'connected')
+        console.log(`     back at the first ${Math.round(performance.now() - back)} ms after both of its ports were open`)
+        await reached(bench, 'standby', 1)
+        await arrived(bench, jid)
+      },
+    },
+  ],
+}
+
+/** All of them. */
+export const LIFE_SCENARIOS: readonly LifeScenario[] = [KEYS, STRICT, TOGETHER, FAILOVER]
+
+/** Runs the scenarios whose name begins so, a line per check. */
+export async function checkLife(tree: SaltTree, transport: TransportKind, only = ''): Promise<{ checks: number; failed: number }> {
+  const wanted = LIFE_SCENARIOS.filter(({ name }) => name.startsWith(only))
+  let failed = 0
+  for (const scenario of wanted) failed += await runScenario(scenario, tree, transport)
+  return { checks: wanted.reduce((sum, { checks }) => sum + checks.length, 0), failed }
+}
+
+async function runScenario(scenario: LifeScenario, tree: SaltTree, transport: TransportKind): Promise<number> {
+  const site = await createSite({ minionIds: [ID], transport })
+  const masters: StockMaster[] = []
+  let failed = 0
+  try {
+    const autosign = join(site.root, 'autosign')
+    mkdirSync(autosign)
+    writeFileSync(join(autosign, 'role'), 'interop\n')
+    for (let index = 0; index < scenario.masters; index += 1) masters.push(await createStockMaster({ ...tree, transport, config: scenario.masterYaml?.(site.root) ?? [] }))
+    for (const master of masters) await master.start()
+    const [minion] = site.minions
+    if (minion === undefined) throw new Error('the site has no minion')
+    const bench: LifeBench = { masters, site, minion, pkiDir: join(minion.directory, 'etc/brine/pki/minion'), go: join(site.root, 'go') }
+    writeFileSync(join(minion.directory, 'minion'), [
+      `root_dir: ${minion.directory}`, `id: ${ID}`, `transport: ${transport}`, `master: [${masters.map(({ requestPort }) => `'127.0.0.1:${requestPort}'`).join(', ')}]`,
+      'acceptance_wait_time: 1', 'rejected_retry: True', 'recon_max: 2000', 'log_level: info', ...scenario.minionYaml,
+    ].join('\n'))
+    await scenario.prepare?.(bench)
+    minion.start()
+    for (const check of scenario.checks) failed += await report(`${transport}: ${scenario.name}`, check, bench)
+    if (failed > 0) console.log(minion.log().split('\n').slice(-40).join('\n'))
+  } finally {
+    if (failed > 0) for (const master of masters) console.log((await master.log()).split('\n').slice(-25).join('\n'))
+    await site.close()
+    for (const master of masters) await master.remove()
+  }
+  return failed
+}
+
+async function report(where: string, { name, run }: LifeCheck, bench: LifeBench): Promise<number> {
+  const began = performance.now()
+  try {
+    await run(bench)
+    console.log(`ok   ${where}: ${name} (${Math.round(performance.now() - began)} ms)`)
+    return 0
+  } catch (error) {
+    console.log(`FAIL ${where}: ${name}: ${error instanceof Error ? error.message : String(error)}`)
+    return 1
+  }
+}
