@@ -30,7 +30,7 @@ export interface LifeCheck {
 export interface LifeScenario {
   name: string
   masters: number
-  masterYaml?: (scratch: string) => string[]
+  masterYaml?: string[]
   minionYaml: string[]
   /** Before the minion starts. */
   prepare?: (bench: LifeBench) => Promise<void>
@@ -94,7 +94,7 @@ const KEYS: LifeScenario = {
   name: 'keys and sessions',
   masters: 1,
   // Sessions are renewed every few seconds, so that every check crosses a renewal.
-  masterYaml: () => ['publish_session: 8', 'rotate_aes_key: True', 'loop_interval: 1'],
+  masterYaml: ['publish_session: 8', 'rotate_aes_key: True', 'loop_interval: 1'],
   minionYaml: ['master_alive_interval: 2', 'random_reauth_delay: 1'],
   checks: [
     {
@@ -171,15 +171,16 @@ const KEYS: LifeScenario = {
 const STRICT: LifeScenario = {
   name: 'signatures',
   masters: 1,
-  masterYaml: (scratch) => [
-    'master_sign_pubkey: True', 'require_minion_sign_messages: True', 'drop_messages_signature_fail: True', `autosign_grains_dir: ${join(scratch, 'autosign')}`, 'loop_interval: 1',
-  ],
+  // Salt puts its root_dir before the path.
+  masterYaml: ['master_sign_pubkey: True', 'require_minion_sign_messages: True', 'drop_messages_signature_fail: True', 'autosign_grains_dir: /autosign', 'loop_interval: 1'],
   minionYaml: [
     'grains: { role: interop }', 'autosign_grains: [role]', 'verify_master_pubkey_sign: True', 'always_verify_signature: True', 'minion_sign_messages: True',
     'encryption_algorithm: OAEP-SHA224', 'signing_algorithm: PKCS1v15-SHA224', 'master_alive_interval: 2',
   ],
   async prepare(bench) {
     const master = masterOf(bench)
+    mkdirSync(join(master.root, 'autosign'))
+    writeFileSync(join(master.root, 'autosign', 'role'), 'interop\n')
     mkdirSync(bench.pkiDir, { recursive: true, mode: 0o700 })
     copyFileSync(join(masterKeys(master), 'master_sign.pub'), join(bench.pkiDir, 'master_sign.pub'))
   },
@@ -314,10 +315,7 @@ async function runScenario(scenario: LifeScenario, tree: SaltTree, transport: Tr
   const masters: StockMaster[] = []
   let failed = 0
   try {
-    const autosign = join(site.root, 'autosign')
-    mkdirSync(autosign)
-    writeFileSync(join(autosign, 'role'), 'interop\n')
-    for (let index = 0; index < scenario.masters; index += 1) masters.push(await createStockMaster({ ...tree, transport, config: scenario.masterYaml?.(site.root) ?? [] }))
+    for (let index = 0; index < scenario.masters; index += 1) masters.push(await createStockMaster({ ...tree, transport, config: scenario.masterYaml ?? [] }))
     for (const master of masters) await master.start()
     const [minion] = site.minions
     if (minion === undefined) throw new Error('the site has no minion')

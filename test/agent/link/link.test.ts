@@ -1,13 +1,12 @@
 import { join } from 'node:path'
 import { readFileSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { createLinkBench, MINION_ID, minionKey } from '../../helpers/link-bench.ts'
+import { createLinkBench, MINION_ID } from '../../helpers/link-bench.ts'
 import { createRsaPair, createScriptedMaster, SILENCE } from '../../helpers/scripted-master.ts'
 import { until } from '../../helpers/until.ts'
 import { createCrypticle, generateKeyText } from '../../../agent/wire/crypticle.ts'
 import { encode } from '../../../agent/wire/msgpack.ts'
 import { pemFingerprint } from '../../../agent/wire/pem.ts'
-import { isSignedBy } from '../../../agent/wire/rsa.ts'
 import type { LinkBench, LinkBenchOptions } from '../../helpers/link-bench.ts'
 import type { RsaPair, ScriptedMaster } from '../../helpers/scripted-master.ts'
 import type { ValueObject } from '../../../agent/wire/value.ts'
@@ -380,22 +379,6 @@ describe('publications', () => {
     await until(() => said('no key of ours opens').length === 1, 'it was dropped')
     expect(auths()).toBe(2)
     expect(link.state).toBe('connected')
-  })
-})
-
-describe('minion_sign_messages', () => {
-  test('signs returns and events as the master verifies them: over what is left without nonce, token and signature', async () => {
-    const { link } = await connected({ signsMessages: true })
-    const load = { cmd: '_return', id: MINION_ID, jid: '1', fun: 'test.echo', return: { text: 'grüß', bytes: Buffer.from([0xff, 0xfe]), large: 2 ** 40, half: 0.5 }, retcode: 0 }
-    await link.sendReturn(load)
-    await link.request({ cmd: '_mine_get', id: MINION_ID })
-
-    const [signed, plain] = master.requests.slice(-2)
-    const { nonce, tok, sig, ...rest } = signed ?? {}
-    expect([typeof nonce, tok instanceof Uint8Array, Object.keys(rest).at(-1)]).toEqual(['string', true, 'ts'])
-    expect(isSignedBy(minionKey.privateKey, encode(rest, { bin: true }), sig as Uint8Array, 'PKCS1v15-SHA1')).toBe(true)
-    expect(isSignedBy(minionKey.privateKey, encode({ ...rest, retcode: 1 }, { bin: true }), sig as Uint8Array, 'PKCS1v15-SHA1')).toBe(false)
-    expect(plain).not.toHaveProperty('sig')
   })
 })
 
