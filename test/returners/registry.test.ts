@@ -28,6 +28,16 @@ describe.each(folders)('%s', (name) => {
     expect(readdirSync(join(root, name))).toEqual(expect.arrayContaining(['index.ts', 'options.ts', 'README.md', 'sample.yaml']))
   })
 
+  test('its README says what it does with the key, what fails how, and how it is read back', () => {
+    const readme = read(name, 'README.md')
+    const titles = [...readme.matchAll(/^## (.*)$/gm)].map(([, title]) => title)
+
+    expect(titles).toEqual(expect.arrayContaining(['Options', 'Delivery', 'Reading it back']))
+    const delivery = /^## Delivery\n([^]*?)^## /m.exec(readme)?.[1] ?? ''
+    expect(delivery).toMatch(/upsert|dedupe-key|at least once|at-least-once/)
+    expect(delivery).toMatch(/operator|alarm|retried|sent again|dead letter|holds up/)
+  })
+
   test('is called as its folder', async () => {
     expect((await load()).name).toBe(name)
   })

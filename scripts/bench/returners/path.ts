@@ -26,13 +26,13 @@ export async function openPath(config: Record<string, unknown>, directories: str
     {
       ...hostDefaults, directories, packages: {}, packageBase: directory, minionId: 'bench', disabled: [], environment: process.env,
       stateDir: join(directory, 'returners'), cacheDir: directory,
-      deadlineMs: 2000, startTimeoutMs: 15_000, idleMs: 300_000, backoffCapMs: 1000, memoryLimitBytes: 256 * 1024 * 1024,
+      deadlineMs: 5000, startTimeoutMs: 15_000, idleMs: 300_000, backoffCapMs: 60_000, memoryLimitBytes: 256 * 1024 * 1024,
     },
     { clock: systemClock, logger: silentLogger, config: () => config },
   )
   const delivery = createDelivery(
     {
-      masterless: true, alwaysOn: [], retry: { baseMs: 100, capMs: 1000, slowMs: 1000 },
+      masterless: true, alwaysOn: [],
       returnerSend: { deadlineMs: 120_000, perMebibyteMs: 0, graceMs: 1000 }, maxBatchBytes: 4 * 2 ** 20, maxInFlightBytes: 16 * 2 ** 20,
     },
     { outbox, catalogue: host.catalogue, linkFor: () => undefined, clock: systemClock, logger: silentLogger, onAlarm: () => {} },
