@@ -45,7 +45,7 @@ function endOfValue(json: string, start: number): number {
   return at
 }
 
-/** The same JSON in ASCII, as Salt writes it: it fits a column of any character set. */
+/** The same JSON in ASCII: it fits a column of any character set. */
 export function asciiJson(json: string): string {
   return json.replaceAll(/[\u007f-\uffff]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

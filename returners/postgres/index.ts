@@ -7,7 +7,7 @@ import { schema, schemaHead } from './schema.ts'
 export default defineReturner<Options>({
   ...pgReturner<Options>({
     name: 'postgres',
-    // In ASCII, as Salt's own rows: a database of any encoding takes it.
+    // In ASCII: a database of any encoding takes it.
     flavour: { toColumn: asciiJson, toWholeColumn: asciiJson, fromColumn: (json) => JSON.parse(json) as unknown },
     json: 'text',
     schema,

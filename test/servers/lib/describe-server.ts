@@ -26,6 +26,8 @@ export interface ServerSubject<Kind> {
   program: ProgramName | null
   /** Of a server of ours: what it stands for, as the table says it: `a strict HEC of ours, in place of Splunk`. */
   title?: string
+  /** What else is missing, so that nothing can run. */
+  missing?: string | undefined
   start(): Promise<Kind>
 }
 
@@ -38,7 +40,8 @@ export interface ServerSubject<Kind> {
 export function describeServer<Kind extends Stoppable>(subject: ServerSubject<Kind>, body: (server: () => Kind) => void): void {
   const { returner, program } = subject
   const name = subject.title ?? (program === null ? 'a server of ours' : PROGRAMS[program].title)
-  const missing = program !== null && findProgram(program) === null ? `no ${PROGRAMS[program].file} on this machine: scripts/servers --install` : undefined
+  const absent = program !== null && findProgram(program) === null ? `no ${PROGRAMS[program].file} on this machine: scripts/servers --install` : undefined
+  const missing = absent ?? subject.missing
   describe(`${returner} on ${name}`, () => (missing === undefined ? testsOn(subject, name, body) : absence({ returner, server: name, missing })))
 }
 
