@@ -191,7 +191,9 @@ function checkKeySignature(offered: AuthKeys, settings: HandshakeSettings, signi
   if (signingPem === undefined) throw new Refusal('verify_master_pubkey_sign is set, but the key that signs master keys is missing')
   const signingKey = readMasterKey(signingPem, 'the key that signs master keys cannot be read')
   const signature = Buffer.from(offered.masterKeySignature ?? '', 'base64')
-  if (!isSignedBy(signingKey, Buffer.from(offered.masterKey), signature, settings.algorithms.signing)) {
+  // `salt-key --gen-signature` signs the master's file as it is, with the line's end that is not part of what the master sends.
+  const isGood = ['', '\n'].some((end) => isSignedBy(signingKey, Buffer.from(offered.masterKey + end), signature, settings.algorithms.signing))
+  if (!isGood) {
     throw new Refusal('the signature of the master\'s key is wrong')
   }
 }

@@ -30,6 +30,8 @@ export interface LifeCheck {
 export interface LifeScenario {
   name: string
   masters: number
+  /** All masters have the key of the first, as Salt wants it. */
+  sharedKey?: true
   masterYaml?: string[]
   minionYaml: string[]
   /** Before the minion starts. */
@@ -81,12 +83,18 @@ async function queued(bench: LifeBench, wanted: number): Promise<void> {
   if (found !== wanted) throw new Error(`${found} returns wait, not ${wanted}`)
 }
 
+function change(file: string, edit: (text: string) => string): void {
+  writeFileSync(file, edit(readFileSync(file, 'utf8')))
+}
+
 const masterKeys = (master: StockMaster) => join(master.root, 'etc/salt/pki/master')
-const fingerOf = (master: StockMaster) => pemFingerprint(readFileSync(join(masterKeys(master), 'master.pub'), 'utf8'))
+/** `master.*`, or named by the master's id since 3008; not the pair that signs them. */
+const ownKeys = (master: StockMaster, suffix: RegExp) => readdirSync(masterKeys(master)).filter((name) => suffix.test(name) && !name.startsWith('master_sign.'))
+const fingerOf = (master: StockMaster) => pemFingerprint(readFileSync(join(masterKeys(master), ownKeys(master, /\.pub$/)[0] ?? 'master.pub'), 'utf8'))
 
 async function anotherKey(master: StockMaster): Promise<void> {
   await master.stop()
-  for (const name of ['master.pem', 'master.pub', 'master_pubkey_signature']) rmSync(join(masterKeys(master), name), { force: true })
+  for (const name of ownKeys(master, /\.(pem|pub)$|^master_pubkey_signature$/)) rmSync(join(masterKeys(master), name), { force: true })
   await master.start()
 }
 
@@ -218,13 +226,15 @@ const STRICT: LifeScenario = {
       name: 'master_use_pubkey_signature: a signature made beforehand is taken',
       async run(bench) {
         const master = masterOf(bench)
-        await master.salt('salt-key', ['--gen-signature', '--pub', join(masterKeys(master), 'master.pub'), '--signature-path', masterKeys(master)])
+        await master.salt('salt-key', ['--gen-signature', '--pub', join(masterKeys(master), ownKeys(master, /\.pub$/)[0] ?? 'master.pub'), '--signature-path', masterKeys(master)])
         const made = readdirSync(masterKeys(master)).includes('master_pubkey_signature')
         if (!made) throw new Error('salt-key made no signature')
-        await master.stop()
-        const file = join(master.root, 'etc/master')
-        writeFileSync(file, `${readFileSync(file, 'utf8')}\nmaster_use_pubkey_signature: True\n`)
+        await Promise.all([master.stop(), bench.minion.end('SIGTERM')])
+        change(join(master.root, 'etc/master'), (text) => `${text}\nmaster_use_pubkey_signature: True\n`)
+        // salt-key signs with SHA-1, whatever the minions ask for.
+        change(join(bench.minion.directory, 'minion'), (text) => text.replaceAll('-SHA224', '-SHA1'))
         await master.start()
+        bench.minion.start()
         await reached(bench, 'connected')
         await ping(bench)
       },
@@ -244,7 +254,7 @@ const accept: LifeCheck = {
 }
 
 const TOGETHER: LifeScenario = {
-  name: 'two masters at the same time',
+  name: 'two masters with a key each',
   masters: 2,
   minionYaml: ['master_alive_interval: 2'],
   checks: [
@@ -268,6 +278,8 @@ const TOGETHER: LifeScenario = {
     },
   ],
 }
+
+const TOGETHER_ONE_KEY: LifeScenario = { ...TOGETHER, name: 'two masters with one key', sharedKey: true }
 
 const FAILOVER: LifeScenario = {
   name: 'failover',
@@ -300,7 +312,7 @@ const FAILOVER: LifeScenario = {
 }
 
 /** All of them. */
-export const LIFE_SCENARIOS: readonly LifeScenario[] = [KEYS, STRICT, TOGETHER, FAILOVER]
+export const LIFE_SCENARIOS: readonly LifeScenario[] = [KEYS, STRICT, TOGETHER, TOGETHER_ONE_KEY, FAILOVER]
 
 /** Runs the scenarios whose name begins so, a line per check. */
 export async function checkLife(tree: SaltTree, transport: TransportKind, only = ''): Promise<{ checks: number; failed: number }> {
@@ -316,7 +328,7 @@ async function runScenario(scenario: LifeScenario, tree: SaltTree, transport: Tr
   let failed = 0
   try {
     for (let index = 0; index < scenario.masters; index += 1) masters.push(await createStockMaster({ ...tree, transport, config: scenario.masterYaml ?? [] }))
-    for (const master of masters) await master.start()
+    await startAll(masters, scenario.sharedKey === true)
     const [minion] = site.minions
     if (minion === undefined) throw new Error('the site has no minion')
     const bench: LifeBench = { masters, site, minion, pkiDir: join(minion.directory, 'etc/brine/pki/minion'), go: join(site.root, 'go') }
@@ -334,6 +346,17 @@ async function runScenario(scenario: LifeScenario, tree: SaltTree, transport: Tr
     for (const master of masters) await master.remove()
   }
   return failed
+}
+
+async function startAll([first, ...others]: readonly StockMaster[], sharedKey: boolean): Promise<void> {
+  await first?.start()
+  for (const master of others) {
+    if (first !== undefined && sharedKey) {
+      mkdirSync(masterKeys(master), { recursive: true })
+      for (const name of ownKeys(first, /\.(pem|pub)$/)) copyFileSync(join(masterKeys(first), name), join(masterKeys(master), name))
+    }
+    await master.start()
+  }
 }
 
 async function report(where: string, { name, run }: LifeCheck, bench: LifeBench): Promise<number> {

@@ -158,6 +158,11 @@ describe('verify_master_pubkey_sign', () => {
     expect(exchange({ settings, masterSigningKey: other.publicPem, reply: vouched(other) }).kind).toBe('accepted')
   })
 
+  test('one that salt-key made beforehand over the file, with its last line end, holds', () => {
+    const made = signWith(other.privateKey, Buffer.from(`${key.publicPem}\n`), 'PKCS1v15-SHA1').toString('base64')
+    expect(exchange({ settings, masterSigningKey: other.publicPem, reply: changed({ pub_sig: `${made}\n` }) }).kind).toBe('accepted')
+  })
+
   test('a wrong, a missing signature and a missing signing key are refused', () => {
     expect(reasonOf(exchange({ settings, masterSigningKey: other.publicPem, reply: vouched(key) }))).toMatch(/signature of the master's key is wrong/)
     expect(reasonOf(exchange({ settings, masterSigningKey: other.publicPem }))).toMatch(/sent no signature of its key/)
