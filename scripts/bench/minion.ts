@@ -27,9 +27,9 @@ async function ready(site: Site, minion: Service): Promise<void> {
   await waitFor(`${minion.name} to be connected`, 30_000, isConnected, 5)
 }
 
-/** A master and a connected minion. `yaml`: more of the minion's options. */
-export async function startSite(yaml = minionYaml()): Promise<{ site: Site; minion: Service }> {
-  const site = await createSite({ minionIds: ['m1'], minionYaml: () => yaml, masterYaml: 'auto_accept: true', logLevel: 'error' })
+/** A master and a connected minion. `yaml`: more of the minion's options, for its directory, which `root_dir` is. */
+export async function startSite(yaml: (directory: string) => string = minionYaml): Promise<{ site: Site; minion: Service }> {
+  const site = await createSite({ minionIds: ['m1'], minionYaml: (_id, directory) => yaml(directory), masterYaml: 'auto_accept: true', logLevel: 'error' })
   const [minion] = site.minions
   if (minion === undefined) throw new Error('no minion')
   site.master.start()

@@ -10,12 +10,20 @@ export function pssOf(pid: number): number {
   return Number(found[1]) * 1024
 }
 
-/** The memory of a process and all it started. */
+/** The memory of a process and all it started. One that ends meanwhile has none. */
 export function familyPss(pid: number): number {
-  const children = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+  try {
+    return pssOf(pid) + childrenOf(pid).reduce((sum, child) => sum + familyPss(child), 0)
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && (error.code === 'ESRCH' || error.code === 'ENOENT')) return 0
+    throw error
+  }
+}
+
+function childrenOf(pid: number): number[] {
+  return readdirSync(`/proc/${pid}/task`).flatMap((task) =>
     readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').trim().split(' ').filter((each) => each !== '').map(Number),
   )
-  return pssOf(pid) + children.reduce((sum, child) => sum + familyPss(child), 0)
 }
 
 /** Milliseconds from the start of a bare Node until it says that it runs, and its memory then. */

@@ -1,6 +1,5 @@
 /** Memory of the agent and all its processes with 20 site returners, each in a process of its own: configured, in use, and idle again. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Service, type Site, waitFor } from '../../lib/site.ts'
 import { mib, type Row } from '../figures.ts'
@@ -11,21 +10,16 @@ const COUNT = 20
 const IDLE_SECONDS = 3
 
 export async function measureMemory(): Promise<Row[]> {
-  const directory = mkdtempSync(join(tmpdir(), 'brine-many-'))
-  try {
-    const names = writeReturners(directory)
-    const without = await settledWithout()
-    const { configured, inUse, idle } = await stages(directory, names)
-    const row = (what: string, bytes: number): Row => ({ what, ours: mib(bytes), beside: mib(without), ratio: `${(bytes / without).toFixed(1)}×`, aim: '' })
-    return [row('configured', configured), row('in use', inUse), row(`idle again for ${IDLE_SECONDS} s`, idle)]
-  } finally {
-    rmSync(directory, { recursive: true, force: true })
-  }
+  const without = await settledWithout()
+  const { configured, inUse, idle } = await stages()
+  const row = (what: string, bytes: number): Row => ({ what, ours: mib(bytes), beside: mib(without), ratio: `${(bytes / without).toFixed(1)}×`, aim: '' })
+  return [row('configured', configured), row('in use', inUse), row(`idle again for ${IDLE_SECONDS} s`, idle)]
 }
 
-function writeReturners(directory: string): string[] {
-  const names = Array.from({ length: COUNT }, (_, index) => `files_${index}`)
-  mkdirSync(join(directory, 'out'))
+const names = Array.from({ length: COUNT }, (_, index) => `files_${index}`)
+
+function writeReturners(directory: string): void {
+  mkdirSync(join(directory, 'out'), { recursive: true })
   for (const name of names) {
     writeFileSync(join(directory, `${name}.ts`), `import { appendFile } from 'node:fs/promises'
 import { defineReturner, z } from 'brine/returner'
@@ -35,11 +29,10 @@ export default defineReturner({
 })
 `)
   }
-  return names
 }
 
 async function settledWithout(): Promise<number> {
-  const { site, minion } = await startSite('')
+  const { site, minion } = await startSite(() => '')
   try {
     await ping(site)
     return await settled(minion)
@@ -48,14 +41,17 @@ async function settledWithout(): Promise<number> {
   }
 }
 
-async function stages(directory: string, names: readonly string[]): Promise<{ configured: number; inUse: number; idle: number }> {
-  const yaml = [
-    `returner_dirs: [${directory}]`,
+async function stages(): Promise<{ configured: number; inUse: number; idle: number }> {
+  const yaml = (directory: string): string => [
+    `returner_dirs: [${join(directory, 'many')}]`,
     `returner_host: {idle_stop: ${IDLE_SECONDS}s}`,
     `return: [${names.join(', ')}]`,
-    ...names.map((name) => `${name}: {file: ${join(directory, 'out', name)}}`),
+    ...names.map((name) => `${name}: {file: ${join(directory, 'many', 'out', name)}}`),
   ].join('\n')
-  const { site, minion } = await startSite(yaml)
+  const { site, minion } = await startSite((directory) => {
+    writeReturners(join(directory, 'many'))
+    return yaml(directory)
+  })
   try {
     const configured = await settled(minion)
     const inUse = await highest(site, minion)

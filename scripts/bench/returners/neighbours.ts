@@ -56,7 +56,7 @@ export async function measureNeighbours(count: number): Promise<Row[]> {
     const names = writeBad(directory)
     const alone = await healthyRate(count, directory, [])
     const among = await healthyRate(count, directory, names)
-    const times = await roundTrips(directory, names)
+    const times = await roundTrips(names)
     return [
       { what: 'returns stored by the healthy one', ours: rate(among), beside: rate(alone), ratio: percent(among / alone), aim: '≥ 95 %' },
       trip('round trip of test.ping, median', median(times.among), median(times.alone), ''),
@@ -101,14 +101,15 @@ async function allFailed(count: number, failed: () => Promise<number>): Promise<
 
 const PINGS = 500
 
-async function roundTrips(directory: string, names: readonly string[]): Promise<{ among: number[]; alone: number[] }> {
-  const yaml = [
-    `returner_dirs: [${directory}]`,
+async function roundTrips(names: readonly string[]): Promise<{ among: number[]; alone: number[] }> {
+  const yaml = (directory: string): string => [
+    `returner_dirs: [${join(directory, 'bad')}]`,
     'returner_host: {deadline: 5s}',
     ...names.map((name) => `${name}: {set: True}`),
   ].join('\n')
   const { site, minion } = await startSite(yaml)
   try {
+    writeBad(join(minion.directory, 'bad'))
     const alone = await pings(site)
     await minion.end('SIGTERM')
     await queueForAll(join(minion.directory, 'var/lib/brine/minion'), names)

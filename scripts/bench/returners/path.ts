@@ -70,8 +70,7 @@ export async function storedPerSecond({ delivery, outbox }: Path, returner: stri
     await Promise.all(batch.map((ret) => delivery.intake.accept(ret, routing)))
   }
   while (outbox.queuedCount(destination.name) > 0) {
-    const lane = delivery.status().lanes.find((one) => one.destination === destination.name)
-    if (performance.now() - from > 600_000) throw new Error(`${destination.name} did not take all within ten minutes: ${lane?.lastError ?? lane?.state}`)
+    if (performance.now() - from > 600_000) throw new Error(`${destination.name} did not take all within ten minutes: ${JSON.stringify(delivery.status().lanes)}`)
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
   const dead = outbox.list({ destination: destination.name, state: 'dead', limit: 1 })
