@@ -175,12 +175,12 @@ export function startEventReturn(settings: EventReturnSettings, { clock, log, ev
  *
  * @throws MasterReturnerError when one is not there, is misconfigured, or takes no events
  */
-export async function openEventReturners(settings: MasterSettings, clock: Clock): Promise<Map<string, ReturnerHandle>> {
+export async function openEventReturners(settings: MasterSettings, clock: Clock, log: Logger): Promise<Map<string, ReturnerHandle>> {
   const open = new Map<string, ReturnerHandle>()
   try {
     for (const name of new Set(settings.event_return)) {
       const stateDir = join(settings.cachedir, 'event_return')
-      const handle = await openMasterReturner(settings, { name, option: 'event_return', stateDir }, clock)
+      const handle = await openMasterReturner(settings, { name, option: 'event_return', stateDir }, { clock, log })
       open.set(name, handle)
       if (!handle.eventReturn) throw new MasterReturnerError(`event_return: the returner ${name} takes no events`)
     }

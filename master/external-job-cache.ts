@@ -30,7 +30,7 @@ export async function openExternalJobCache(settings: MasterSettings, clock: Cloc
       continue
     }
     const stateDir = join(settings.cachedir, 'ext_job_cache')
-    const handle = await openMasterReturner(settings, { name, option: 'ext_job_cache', stateDir }, clock)
+    const handle = await openMasterReturner(settings, { name, option: 'ext_job_cache', stateDir }, { clock, log })
     if (handle.saveLoad) open.set(name, handle)
     else await handle.close()
   }

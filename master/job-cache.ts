@@ -45,7 +45,7 @@ type CacheHandle = ReturnerHandle & Required<Pick<ReturnerHandle, 'saveLoad' | '
  * @throws MasterReturnerError when there is no such returner, its options are wrong or it cannot be read back.
  */
 export async function openJobCache(settings: MasterSettings, clock: Clock, log: Logger): Promise<JobCache> {
-  const handle = await openReturner(settings, clock)
+  const handle = await openReturner(settings, clock, log)
   const batch = makeBatcher((items) => handle.returner(items, AbortSignal.timeout(storeTimeoutMs)))
   const remembered = new Map<string, Set<string> | 'ignored'>()
   let stopCleaning: (() => void) | undefined
@@ -105,12 +105,12 @@ export async function openJobCache(settings: MasterSettings, clock: Clock, log: 
   }
 }
 
-async function openReturner(settings: MasterSettings, clock: Clock): Promise<CacheHandle> {
+async function openReturner(settings: MasterSettings, clock: Clock, log: Logger): Promise<CacheHandle> {
   const name = settings.master_job_cache
   const stateDir = join(settings.cachedir, 'job_cache')
   // sqlite3 gets a file of its own when none is named.
   const defaults = name === 'sqlite3' ? { database: join(stateDir, 'jobs.sqlite3') } : {}
-  const handle = await openMasterReturner(settings, { name, option: 'master_job_cache', stateDir, defaults }, clock)
+  const handle = await openMasterReturner(settings, { name, option: 'master_job_cache', stateDir, defaults }, { clock, log })
   if (handle.saveLoad && handle.getLoad && handle.getJid && handle.getJids) return handle as CacheHandle
   await handle.close()
   throw new MasterReturnerError(`master_job_cache: the returner ${name} cannot be read back, so it cannot be a job cache`)

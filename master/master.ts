@@ -72,7 +72,7 @@ export function createMaster(settings: MasterSettings, { log, clock }: { log: Lo
 
   /** `event_return`, when it is set. */
   async function returnEvents(): Promise<void> {
-    const returners = await openEventReturners(settings, clock)
+    const returners = await openEventReturners(settings, clock, log)
     if (returners.size === 0) return
     releasers.push(async () => {
       for (const returner of returners.values()) await returner.close()

@@ -1,6 +1,7 @@
 /** Returners in the master's own process, through the contract that the minions' have: for its job caches and its events. */
 import { mkdirSync } from 'node:fs'
 import type { Clock } from '../agent/clock.ts'
+import type { Logger } from '../agent/log.ts'
 import { lookupReturnerOptions } from '../config/returner-options.ts'
 import type { ReturnerDefinition, ReturnerHandle } from '../returners/contract.ts'
 import { resolveSecrets } from '../agent/returner-host/secrets.ts'
@@ -8,6 +9,7 @@ import { RULE_NAMES } from '../config/returner-rules.ts'
 import { optionTable } from '../returners/lib/option-table.ts'
 import { checkOptions } from '../returners/lib/check-options.ts'
 import { builtInReturners } from '../returners/registry.ts'
+import { reopeningReturner } from './reopening-returner.ts'
 import type { MasterSettings } from './settings.ts'
 
 /** A returner is configured so that it cannot be opened. */
@@ -27,11 +29,13 @@ export interface MasterReturner {
 }
 
 /**
- * Opens one of the returners that come with Brine.
+ * Opens one of the returners that come with Brine. One that cannot be opened now is logged, and opened when it is needed.
  *
- * @throws MasterReturnerError when there is no such one, or its options are wrong; whatever its own `open` throws
+ * @throws MasterReturnerError when there is no such one, or its options are wrong
  */
-export async function openMasterReturner(settings: Pick<MasterSettings, 'id' | 'raw' | 'cachedir'>, returner: MasterReturner, clock: Clock): Promise<ReturnerHandle> {
+export async function openMasterReturner(
+  settings: Pick<MasterSettings, 'id' | 'raw' | 'cachedir'>, returner: MasterReturner, { clock, log }: { clock: Clock; log: Logger },
+): Promise<ReturnerHandle> {
   const { name, option, stateDir } = returner
   const load = Object.hasOwn(builtInReturners, name) ? builtInReturners[name] : undefined
   if (!load) throw new MasterReturnerError(`${option}: there is no returner ${name}`)
@@ -43,7 +47,10 @@ export async function openMasterReturner(settings: Pick<MasterSettings, 'id' | '
     const issues = checked.issues.map((issue) => `${name}.${issue.option}: ${issue.message}`)
     throw new MasterReturnerError(`${option}: ${issues.join('; ')}`)
   }
-  return definition.open(checked.options, { minionId: settings.id, destination: option, stateDir, cacheDir: settings.cachedir, now: () => clock.now() })
+  const context = { minionId: settings.id, destination: option, stateDir, cacheDir: settings.cachedir, now: () => clock.now() }
+  const handle = reopeningReturner(definition, async () => definition.open(checked.options, context))
+  await handle.ready().catch((error: unknown) => log.error({ returner: name, err: error }, `${option}: the returner cannot be opened yet; it is tried again when it is needed`))
+  return handle
 }
 
 /** The options with their secrets read, and without the rules of minions: a master stores what it gets. @throws MasterReturnerError */

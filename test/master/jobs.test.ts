@@ -30,7 +30,7 @@ async function restart(options: Record<string, unknown>): Promise<void> {
 }
 
 beforeEach(async () => {
-  running = await startMaster({ auto_accept: true, master_id: 'hq', ext_job_cache: 'pgjsonb', nodegroups: { front: 'web1,web3', all: ['N@front', 'or', 'web2'] } })
+  running = await startMaster({ auto_accept: true, master_id: 'hq', ext_job_cache: 'site_cmdb', nodegroups: { front: 'web1,web3', all: ['N@front', 'or', 'web2'] } })
   first = await logIn(web1, running.master.ports, running.masterPub)
   second = await logIn(web2, running.master.ports, running.masterPub)
 })
@@ -88,7 +88,7 @@ describe('publishing', () => {
     await collect(ask(request))
 
     expect(await first.nextPublication()).toEqual({
-      fun: 'test.ping', arg: [], tgt: ['web1', 'web2'], tgt_type: 'list', jid: expect.stringMatching(/^\d{20}$/) as string, ret: 'a,b,pgjsonb',
+      fun: 'test.ping', arg: [], tgt: ['web1', 'web2'], tgt_type: 'list', jid: expect.stringMatching(/^\d{20}$/) as string, ret: 'a,b,site_cmdb',
       ret_config: 'alt', ret_kwargs: { host: 'h' }, metadata: { why: 'test' }, master_id: 'hq', user: 'sudo_x',
     })
     expect((await second.nextPublication())['user']).toBe('sudo_x')
@@ -185,16 +185,22 @@ describe('the job cache', () => {
 
   test('ext_job_cache is told of the job when it is published, beside the own cache', async () => {
     const file = join(running.root, 'external.sqlite3')
-    await restart({ ext_job_cache: 'sqlite3,pgjsonb', 'sqlite3.database': file, master_job_cache: 'sqlite3' })
+    await restart({ ext_job_cache: 'sqlite3,site_cmdb', 'sqlite3.database': file, master_job_cache: 'sqlite3' })
     await collect(ask(publishRequest({ wait: false })))
     const publication = await first.nextPublication()
-    expect(publication['ret']).toBe('sqlite3,pgjsonb')
+    expect(publication['ret']).toBe('sqlite3,site_cmdb')
 
     const database = new Database(file, { readonly: true })
     const loads = database.prepare('SELECT jid, load FROM jids').all() as { jid: string; load: string }[]
     database.close()
     expect(loads.map(({ jid }) => jid)).toEqual([jidOf(publication)])
     expect(JSON.parse(loads[0]?.load ?? '')).toMatchObject({ fun: 'test.ping', Minions: ['web1', 'web2'] })
+  })
+
+  test('starts and publishes while the database of an external one is away', async () => {
+    await restart({ ext_job_cache: 'pgjsonb', 'returner.pgjsonb.host': '127.0.0.1', 'returner.pgjsonb.port': 1, master_job_cache: 'sqlite3' })
+    await collect(ask(publishRequest({ wait: false })))
+    expect((await first.nextPublication())['ret']).toBe('pgjsonb')
   })
 
   test('is cleaned of jobs older than keep_jobs_seconds', async () => {
