@@ -8,7 +8,9 @@ type Calls = Record<string, (...args: never[]) => Promise<unknown>>
  *
  * @param open rejects with whatever the returner says; every call tries it anew until it has resolved once
  */
-export function reopeningReturner({ jobCache = [] }: Pick<ReturnerDefinition<unknown>, 'jobCache'>, open: () => Promise<ReturnerHandle>): ReturnerHandle & { ready(): Promise<void> } {
+export function reopeningReturner(
+  { jobCache = [] }: Pick<ReturnerDefinition<unknown>, 'jobCache'>, open: () => Promise<ReturnerHandle>,
+): ReturnerHandle & { ready(): Promise<void> } {
   let opening: Promise<ReturnerHandle> | undefined
   const opened = (): Promise<ReturnerHandle> => {
     opening ??= open().catch((error: unknown) => {
