@@ -47,7 +47,8 @@ const masterOptions = {
   ssl: tlsOption()
     .prefault(null)
     .describe(`TLS on ws and tcp: True, or a map of ${TLS_MEMBERS}; chain and host name are checked unless cert_reqs is CERT_NONE`),
-  zmq_filtering: flag().default(false).describe("ZeroMQ: subscribe to the minion's own topics only; must be the same on the master"),
+  zmq_filtering: flag().default(false).describe("ZeroMQ: have the master send only what concerns this minion, where it filters, too"),
+  ipv6: flag().nullable().default(null).describe("True: the master's IPv6 addresses first (ZeroMQ); False: only IPv4; not set: in the system's order"),
   master_finger: textList().prefault([]).describe("The fingerprint the master's key must have before it is trusted; of several masters a list"),
   verify_master_pubkey_sign: flag().default(false).describe("Verify the signature of the master's key"),
   master_sign_key_name: text()
@@ -121,6 +122,7 @@ const retryOptions = {
   random_startup_delay: duration('s').prefault(0).describe('Spread of the first connection'),
   recon_default: duration('ms', SHORTEST_WAIT_MS).prefault(1000).describe('First wait before a new connection; a bare number is milliseconds'),
   recon_max: duration('ms').prefault(10_000).describe('Longest wait; a bare number is milliseconds'),
+  recon_randomize: flag().default(true).describe('Wait a random part of that; False waits all of it'),
   request_channel_timeout: duration('s', SHORTEST_WAIT_MS).prefault(60).describe('One request to the master'),
   tcp_keepalive: flag().default(true).describe('Let TCP ask whether a silent master is still there'),
   tcp_keepalive_idle: duration('s').prefault(300).describe('Silence before it asks; 20 s at most (Salt: as long as set)'),

@@ -7,12 +7,15 @@
  * `--only TEXT` choose a part of it.
  *
  * `--life` checks what becomes of keys, sessions and masters in time, on one transport; `--only` the scenarios whose name begins so.
+ *
+ * `--record DIR` checks nothing and writes the transcripts that our own tests replay (test/fixtures/transcripts).
  */
 import { parseArgs } from 'node:util'
 import type { TransportKind } from '../agent/transport/settings.ts'
 import { checkLife } from './lib/interop/life-checks.ts'
 import { compareWithStockMinion } from './lib/interop/suites.ts'
 import { checkTransport, transportsOf } from './lib/interop/transport-checks.ts'
+import { recordSessions } from './lib/transcripts/record.ts'
 
 const OPTIONS = {
   salt: { type: 'string' },
@@ -22,6 +25,7 @@ const OPTIONS = {
   suite: { type: 'string' },
   life: { type: 'boolean' },
   only: { type: 'string' },
+  record: { type: 'string' },
 } as const
 
 async function main(): Promise<number> {
@@ -36,6 +40,10 @@ async function main(): Promise<number> {
   const wanted = values.transport === 'all' ? transports : transports.filter((kind) => kind === values.transport)
   if (wanted.length === 0) {
     console.log(`interop: skipped, this Salt has no transport ${values.transport} (it has ${transports.join(', ')})`)
+    return 0
+  }
+  if (values.record !== undefined) {
+    for (const transport of wanted) console.log(`recorded ${await recordSessions({ ...tree, transport, directory: values.record })}`)
     return 0
   }
   if (values.life === true) return (await life(tree, wanted, values.only)) === 0 ? 0 : 1

@@ -18,7 +18,7 @@ import { createConnection } from './connection.ts'
 import { LinkError } from './error.ts'
 import { sleep } from './sleep.ts'
 import { createThrottledWarn } from './throttled-log.ts'
-import { acceptanceWait, backoff } from './timing.ts'
+import { acceptanceWait, reconnectWait } from './timing.ts'
 import { pemFingerprint } from '../wire/pem.ts'
 import type { Connection, End } from './connection.ts'
 import type { Fresh } from './fresh.ts'
@@ -153,7 +153,7 @@ export function createLink(settings: LinkSettings, parts: LinkParts): Link {
       case 'lost': {
         say('waiting', 'no connection to the master', end.reason)
         failures += 1
-        return backoff(clock, timing.reconnectBaseMs, timing.reconnectCapMs, failures - 1)
+        return reconnectWait(clock, timing, failures - 1)
       }
       default: {
         const never: never = end

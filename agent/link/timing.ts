@@ -10,9 +10,11 @@ export interface LinkTiming {
   probeIntervalMs: number
   /** For that sign. With the interval it bounds how long a dead master goes unnoticed. */
   probeTimeoutMs: number
-  /** First and longest wait before a reconnect; between them it doubles. The real wait is a random part of it. */
+  /** First and longest wait before a reconnect; between them it doubles. */
   reconnectBaseMs: number
   reconnectCapMs: number
+  /** Salt's `recon_randomize`: the real wait is a random part of it, so that a site does not come back all at once. */
+  reconnectAtRandom: boolean
   /** Salt's `acceptance_wait_time` and its `_max`: while the key is pending. */
   acceptanceWaitMs: number
   acceptanceWaitMaxMs: number
@@ -32,14 +34,21 @@ export const DEFAULT_TIMING: LinkTiming = {
   probeTimeoutMs: 15_000,
   reconnectBaseMs: 1_000,
   reconnectCapMs: 60_000,
+  reconnectAtRandom: true,
   acceptanceWaitMs: 10_000,
   acceptanceWaitMaxMs: 0,
   refusedWaitMs: 60_000,
   reauthDelayMs: 1_000,
 }
 
+/** The wait before a reconnect, after so many failures in a row. */
+export function reconnectWait(clock: Clock, timing: LinkTiming, failures: number): number {
+  const { reconnectBaseMs: base, reconnectCapMs: cap, reconnectAtRandom: isRandom } = timing
+  return backoff(isRandom ? clock : { random: () => 1 }, base, cap, failures)
+}
+
 /** Full jitter: anywhere between nothing and the doubled base, which stops at the cap. */
-export function backoff(clock: Clock, baseMs: number, capMs: number, failures: number): number {
+export function backoff(clock: Pick<Clock, 'random'>, baseMs: number, capMs: number, failures: number): number {
   return clock.random() * Math.min(capMs, baseMs * 2 ** Math.min(failures, 30))
 }
 

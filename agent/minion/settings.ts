@@ -33,6 +33,7 @@ export function linkSettings(config: MinionConfig, autosignGrains: ValueObject):
       requestTimeoutMs: config.request_channel_timeout,
       reconnectBaseMs: config.recon_default,
       reconnectCapMs: Math.max(config.recon_default, config.recon_max),
+      reconnectAtRandom: config.recon_randomize,
       acceptanceWaitMs: config.acceptance_wait_time,
       acceptanceWaitMaxMs: config.acceptance_wait_time_max,
       // Without the option an operator must act, and is not to find the log full.

@@ -11,7 +11,7 @@ const LONGEST_IDLE_MS = 20_000
 export type TransportOptions = Pick<
   MinionConfig,
   | 'id' | 'transport' | 'master_port' | 'publish_url' | 'ssl' | 'auth_timeout' | 'tcp_keepalive' | 'tcp_keepalive_idle' | 'tcp_keepalive_intvl'
-  | 'tcp_keepalive_cnt' | 'zmq_filtering'
+  | 'tcp_keepalive_cnt' | 'zmq_filtering' | 'ipv6'
 >
 
 /** The sockets to one of the configured masters. */
@@ -29,6 +29,7 @@ export function transportSettings(config: TransportOptions, master: string): Tra
     connectTimeoutMs: 2 * config.auth_timeout,
     keepAlive: keepAliveSettings(config),
     filtering: config.zmq_filtering,
+    ...(config.ipv6 !== null && { ipv6: config.ipv6 }),
   }
 }
 

@@ -19,6 +19,8 @@ export interface TransportSettings extends MasterAddress {
   tls?: TlsSettings
   /** Salt's `zmq_filtering`. */
   filtering: boolean
+  /** Salt's `ipv6`: true tries IPv6 addresses first (ZeroMQ), false takes IPv4 only; left out, the system decides. */
+  ipv6?: boolean
 }
 
 /** Salt's `tcp_keepalive_*`: how TCP asks whether a silent other end is still there. Left out, TCP asks after 20 s, ten times, a second apart. */

@@ -10,7 +10,7 @@ import type { Clock } from '../clock.ts'
 const DEFAULT_KEEP_ALIVE: KeepAliveSettings = { idleMs: 20_000 }
 
 /** What opening needs of the settings. */
-export type StreamSettings = Pick<TransportSettings, 'connectTimeoutMs' | 'keepAlive' | 'tls'>
+export type StreamSettings = Pick<TransportSettings, 'connectTimeoutMs' | 'keepAlive' | 'tls' | 'ipv6'>
 
 /**
  * Resolves with a connected socket, after the TLS handshake where the endpoint has one. `onSocket` gets it before anything can come, for
@@ -47,7 +47,7 @@ export async function openStream(endpoint: Endpoint, settings: StreamSettings, c
 }
 
 async function startConnect({ host, port, isTls }: Endpoint, settings: StreamSettings): Promise<TcpSocket> {
-  const to = { host, port, noDelay: true }
+  const to = { host, port, noDelay: true, ...(settings.ipv6 === false && { family: 4 }) }
   if (!isTls) return connectTcp(to)
   try {
     const options = await tlsOptions(settings.tls)

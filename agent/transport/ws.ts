@@ -86,6 +86,7 @@ async function open(
   if (signal.aborted) throw new TransportError('ABORTED', 'the connect was given up')
   const socket = new WebSocket(`${endpoint.isTls ? 'wss' : 'ws'}://${hostPort(endpoint)}${endpoint.path}`, {
     ...tls,
+    ...(settings.ipv6 === false && { family: 4 }),
     perMessageDeflate: false,
     followRedirects: false,
     maxPayload: settings.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES,

@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { TransportError } from './port.ts'
+import { reasonOf } from './stream.ts'
 import type { Socket } from './port.ts'
 import type { Clock } from '../clock.ts'
 import type * as Zeromq from 'zeromq'
@@ -96,7 +97,7 @@ async function withLimit(found: Promise<string[]>, timeoutMs: number, where: str
   const cancelTimer = clock.timer(timeoutMs, () => reject(unreachable(where, `its name was not found within ${timeoutMs} ms`)))
   signal.addEventListener('abort', onAbort)
   try {
-    return await Promise.race([found.catch((error: unknown) => Promise.reject(unreachable(where, messageOf(error), error))), promise])
+    return await Promise.race([found.catch((error: unknown) => Promise.reject(unreachable(where, reasonOf(error), error))), promise])
   } finally {
     cancelTimer()
     signal.removeEventListener('abort', onAbort)
@@ -122,7 +123,7 @@ async function connect<Raw extends Zeromq.Socket>(
     for (const listener of listeners.splice(0)) listener(error)
   }
   const told = (event: { type: string; error?: Error }): void => {
-    const what = event.error?.message ?? (event.type === 'close' ? 'refused' : event.type)
+    const what = event.error?.message ?? (event.type === 'close' ? 'the connection is refused' : event.type)
     end(opened ? new TransportError('CLOSED', `the master's socket at ${where} has ended (${what})`) : unreachable(where, what, event.error))
   }
   let opened = false

@@ -31,6 +31,7 @@ export const FAST: LinkTiming = {
   probeTimeoutMs: 200,
   reconnectBaseMs: 2,
   reconnectCapMs: 20,
+  reconnectAtRandom: true,
   acceptanceWaitMs: 5,
   acceptanceWaitMaxMs: 0,
   refusedWaitMs: 10,

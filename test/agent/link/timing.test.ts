@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { createFakeClock } from '../../helpers/fake-clock.ts'
 import { createLogMemory } from '../../helpers/link-bench.ts'
 import { createThrottledWarn } from '../../../agent/link/throttled-log.ts'
-import { acceptanceWait, backoff, DEFAULT_TIMING } from '../../../agent/link/timing.ts'
+import { acceptanceWait, backoff, DEFAULT_TIMING, reconnectWait } from '../../../agent/link/timing.ts'
 
 describe('the wait before a reconnect', () => {
   test('is a random part of a time that doubles up to the cap', () => {
@@ -10,6 +10,13 @@ describe('the wait before a reconnect', () => {
     expect([0, 1, 2, 5, 6, 1000].map((failures) => backoff(whole, 1000, 60_000, failures))).toEqual([1000, 2000, 4000, 32_000, 60_000, 60_000])
     expect(backoff(createFakeClock({ random: 0 }), 1000, 60_000, 9)).toBe(0)
     expect(backoff(createFakeClock({ random: 0.25 }), 1000, 60_000, 2)).toBe(1000)
+  })
+})
+
+describe('recon_randomize', () => {
+  test.each([[true, [500, 1000, 5000]], [false, [1000, 2000, 10_000]]])('%j: the waits are %j', (reconnectAtRandom, expected) => {
+    const timing = { ...DEFAULT_TIMING, reconnectBaseMs: 1000, reconnectCapMs: 10_000, reconnectAtRandom }
+    expect([0, 1, 9].map((failures) => reconnectWait(createFakeClock({ random: 0.5 }), timing, failures))).toEqual(expected)
   })
 })
 

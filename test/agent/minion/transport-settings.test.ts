@@ -23,6 +23,10 @@ describe("the transport's settings", () => {
     expect((await settingsOf(flags)).keepAlive).toEqual(keepAlive)
   })
 
+  test.each([[{}, undefined], [{ ipv6: true }, true], [{ ipv6: false }, false], [{ ipv6: null }, undefined]])('%j', async (flags, expected) => {
+    expect((await settingsOf(flags)).ipv6).toBe(expected)
+  })
+
   test('the URL of publications is that of all masters, or of each', async () => {
     expect((await settingsOf({ publish_url: 'wss://proxy/pub' })).publishUrl).toBe('wss://proxy/pub')
     const each = { master: ['a', 'b'], publish_url: { a: 'wss://proxy/a' } }

@@ -212,7 +212,7 @@ describe('a connect', () => {
     gone.close()
     await until(() => refusal(transport(requestPort).openRequests(never)).then((text) => text.startsWith('UNREACHABLE')), 'the port is free')
 
-    expect(await refusal(transport(requestPort).openRequests(never))).toBe(`UNREACHABLE: 127.0.0.1:${requestPort} cannot be reached: refused`)
+    expect(await refusal(transport(requestPort).openRequests(never))).toBe(`UNREACHABLE: 127.0.0.1:${requestPort} cannot be reached: the connection is refused`)
     expect(await refusal(transport(1).openPublications(publishPort, () => {}, never, Buffer.alloc(0)))).toContain('UNREACHABLE')
     await peer({ requestPort, publishPort })
     expect(await ask(await requests(requestPort), 'there')).toBe('there')
