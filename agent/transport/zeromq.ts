@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { type Endpoint, publishEndpoint, requestEndpoint } from './address.ts'
+import { packageRoot } from '../entry-points.ts'
 import { createLanes } from './zeromq-requests.ts'
 import { messageOf, openZeromqSocket, systemLookup } from './zeromq-socket.ts'
 import { TransportError } from './port.ts'
@@ -38,7 +39,7 @@ const LANE_IDLE_MS = 10_000
 /** What every master publishes under that is meant for all of its minions. */
 const BROADCAST = 'broadcast'
 
-const TO_DO = 'npm install zeromq@6 in the directory that Brine is installed in, or set transport to ws or tcp here and on the master'
+const TO_DO = `npm install --prefix ${packageRoot} --no-save --omit=dev zeromq@6`
 
 /** Why zeromq cannot be chosen, and what to do; undefined when the optional package is there. It is not loaded. */
 export function whyNoZeromq(resolve: (name: string) => unknown = (name) => import.meta.resolve(name)): string | undefined {
@@ -46,7 +47,7 @@ export function whyNoZeromq(resolve: (name: string) => unknown = (name) => impor
     resolve('zeromq')
     return undefined
   } catch {
-    return `the package zeromq is not installed: ${TO_DO}`
+    return `needs the package "zeromq", which is not installed: ${TO_DO}`
   }
 }
 
@@ -60,7 +61,7 @@ export async function loadZeromq(load: () => Promise<ZeromqModule> = () => impor
   } catch (error) {
     const missing = error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND'
     const why = missing ? 'is not installed' : `cannot be loaded (${messageOf(error)})`
-    throw new Error(`transport: zeromq needs the package zeromq, which ${why}: ${TO_DO}`, { cause: error })
+    throw new Error(`transport: zeromq needs the package "zeromq", which ${why}: ${TO_DO}`, { cause: error })
   }
 }
 

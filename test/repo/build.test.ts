@@ -71,6 +71,22 @@ describe('the build', () => {
     })
   })
 
+  test('leaves ZeroMQ to the site, and names the command that brings it', () => {
+    const root = join(installed, 'zeromq')
+    mkdirSync(join(root, 'etc', 'brine'), { recursive: true })
+    writeFileSync(join(root, 'etc', 'brine', 'minion'), 'transport: zeromq\n')
+    const check = () => run([join(installed, 'bin', 'brine'), 'config', 'check', '--root-dir', root])
+
+    const missing = check()
+    symlinkSync(join(packageRoot, 'node_modules', 'zeromq'), join(installed, 'node_modules', 'zeromq'))
+    const there = check()
+    rmSync(join(installed, 'node_modules', 'zeromq'))
+
+    expect(missing.status).not.toBe(0)
+    expect(missing.stdout + missing.stderr).toContain(`needs the package "zeromq", which is not installed: npm install --prefix ${installed} --no-save --omit=dev zeromq@6`)
+    expect(there).toMatchObject({ status: 0 })
+  })
+
   test('gives a site everything to write a returner and a module, with types', () => {
     const site = join(installed, 'site')
     mkdirSync(join(site, 'node_modules'), { recursive: true })

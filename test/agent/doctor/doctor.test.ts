@@ -96,6 +96,7 @@ describe('masters', () => {
     expect((await look('127.0.0.1', silent, silent))['request port 127.0.0.1']).toBe('ok answers over tcp')
     expect((await look('127.0.0.1', silent, silent, { transport: 'ws' }))['request port 127.0.0.1']).toBe('fail speaks tcp, not ws')
     expect((await look('127.0.0.1', zeromq, zeromq, { transport: 'tcp' }))['request port 127.0.0.1']).toBe('fail speaks zeromq, not tcp')
+    expect((await look('127.0.0.1', zeromq, zeromq))['request port 127.0.0.1']).toBe('ok answers over zeromq')
   })
 
   test('a port that refuses, one that speaks something else, and a name that is none', async () => {

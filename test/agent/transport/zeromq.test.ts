@@ -1,13 +1,17 @@
+import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
 import * as zeromq from 'zeromq'
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest'
 import { createFakeClock } from '../../helpers/fake-clock.ts'
 import { until } from '../../helpers/until.ts'
 import { createZeromqPeer } from '../../helpers/zeromq-peer.ts'
+import { packageRoot } from '../../../agent/entry-points.ts'
 import { systemClock } from '../../../agent/clock.ts'
-import { createZeromqTransport, loadZeromq } from '../../../agent/transport/zeromq.ts'
+import { createZeromqTransport, loadZeromq, whyNoZeromq } from '../../../agent/transport/zeromq.ts'
 import { tcpProxy } from '../../../returners/lib/tcp-proxy.ts'
 import type { AddressInfo } from 'node:net'
 import type { PeerRequest, ZeromqPeer } from '../../helpers/zeromq-peer.ts'
@@ -346,9 +350,28 @@ describe('publications', () => {
 })
 
 describe('the package', () => {
+  test('is looked for without being loaded', () => {
+    expect(whyNoZeromq()).toBeUndefined()
+    expect(whyNoZeromq(() => {
+      throw new Error('not found')
+    })).toContain('needs the package "zeromq", which is not installed: npm install')
+  })
+
   test('that is missing is asked for with the command that brings it', async () => {
     const missing = Object.assign(new Error('Cannot find package'), { code: 'ERR_MODULE_NOT_FOUND' })
-    await expect(loadZeromq(() => Promise.reject(missing))).rejects.toThrow('transport: zeromq needs the package zeromq, which is not installed: npm install zeromq@6')
+    await expect(loadZeromq(() => Promise.reject(missing))).rejects.toThrow(`transport: zeromq needs the package "zeromq", which is not installed: npm install --prefix ${packageRoot} --no-save`)
     await expect(loadZeromq(() => Promise.reject(new Error('no native build found')))).rejects.toThrow('which cannot be loaded (no native build found)')
+  })
+})
+
+describe('a process', () => {
+  test.each(['close', 'exit'])('loads the package with the first socket, and ends at once (%s) whatever was not sent', async (end) => {
+    const master = await peer()
+    master.onRequest = () => {}
+    const script = join(packageRoot, 'test/fixtures/zeromq/process.ts')
+
+    const { stdout } = await promisify(execFile)(process.execPath, [script, String(master.requestPort), String(master.publishPort), end], { timeout: 20_000 })
+
+    expect(stdout).toBe(`ws and tcp: not loaded\nmade: not loaded\nopened: loaded\n${end === 'close' ? 'closed\n' : ''}`)
   })
 })
