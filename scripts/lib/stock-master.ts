@@ -1,4 +1,5 @@
 import { execFile, spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer, connect } from 'node:net'
@@ -6,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import { setTimeout as pause } from 'node:timers/promises'
-import { saltCommand } from './interop/python-salt.ts'
+import { saltCode, saltCommand } from './interop/python-salt.ts'
 import type { ChildProcess } from 'node:child_process'
 import type { AddressInfo } from 'node:net'
 
@@ -25,6 +26,10 @@ export interface StockMaster {
   outcome(command: SaltCommand, args: string[]): Promise<CommandOutcome>
   /** SIGKILL to all of its processes at once, as the power would. */
   kill(): Promise<void>
+  /** Runs Python in which `salt` is the tree's, with the configuration file of the master as the only argument; gives its standard output. */
+  python(code: string): Promise<string>
+  /** The file in which its local_cache keeps a minion's return: its own commands show neither large ones nor those of jobs that it did not publish. */
+  returnFile(jid: string, minionId: string): string
   /** The master's log so far. */
   log(): Promise<string>
   /** Stops it and removes its directory. */
@@ -117,6 +122,14 @@ export async function createStockMaster(settings: StockMasterSettings): Promise<
     async salt(command, args) {
       const { stdout } = await promisify(execFile)(settings.python, argumentsOf(command, args), { env, timeout: 120_000, maxBuffer: 64 * 1024 * 1024 })
       return stdout
+    },
+    async python(code) {
+      const { stdout } = await promisify(execFile)(settings.python, saltCode(code, [join(etc, 'master')]), { env, timeout: 120_000 })
+      return stdout
+    },
+    returnFile(jid, minionId) {
+      const hash = createHash('sha256').update(jid).digest('hex')
+      return join(root, 'var', 'cache', 'salt', 'master', 'jobs', hash.slice(0, 2), hash.slice(2), minionId, 'return.p')
     },
     log: () => readFile(join(root, 'var', 'log', 'salt', 'master'), 'utf8'),
     async remove() {

@@ -1,5 +1,4 @@
 /** What the wire must do under an unmodified Salt master: a link of ours in this process, and Salt's own commands. */
-import { createHash } from 'node:crypto'
 import { readFile, cp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { systemClock } from '../../../agent/clock.ts'
@@ -9,6 +8,8 @@ import { loadMinionKey } from '../../../agent/keys/minion-key.ts'
 import { createLink } from '../../../agent/link/link.ts'
 import { DEFAULT_TIMING } from '../../../agent/link/timing.ts'
 import { requestPillar } from '../../../agent/pillar/pillar.ts'
+import { requestEndpoint } from '../../../agent/transport/address.ts'
+import { probeTransport } from '../../../agent/transport/probe.ts'
 import { createTransport } from '../../../agent/transport/select.ts'
 import type { TransportKind } from '../../../agent/transport/settings.ts'
 import { decode } from '../../../agent/wire/msgpack.ts'
@@ -29,6 +30,7 @@ export interface LinkBench {
   master: StockMaster
   pkiDir: string
   link: Link
+  transport: TransportKind
   /** Resolves when the link is in this state. */
   reached: (state: LinkState) => Promise<void>
   /** Whether the link has said this. */
@@ -84,8 +86,20 @@ export const LINK_CHECKS: LinkCheck[] = [
       const load: ValueObject = { cmd: '_return', id: ID, jid, fun: 'test.text', fun_args: [], return: '', retcode: 0, success: true }
       load['return'] = 'x'.repeat(Math.min(link.maxRequestBytes, LARGE_BYTES) - 200)
       expectEqual(await link.sendReturn(load), null)
-      const stored = decode(await readFile(jobFile(master, jid)))
+      const stored = decode(await readFile(master.returnFile(jid, ID)))
       expectEqual(get(stored, 'return'), load['return'])
+    },
+  },
+  {
+    name: 'being asked which transport it speaks leaves no word in its log, and no worker busy',
+    async run({ master, link, transport }) {
+      const before = await master.log()
+      const endpoint = requestEndpoint({ master: `127.0.0.1:${master.requestPort}` })
+      for (let times = 0; times < 10; times += 1) expectEqual(await probeTransport(endpoint, { connectTimeoutMs: 10_000 }, systemClock, new AbortController().signal), transport)
+      const answers = await Promise.all(Array.from({ length: 20 }, () => link.request({ cmd: '_master_opts', env_only: true })))
+      expectEqual(answers.length, 20)
+      const said = (await master.log()).slice(before.length).split('\n').filter((line) => /\[(WARNING|ERROR|CRITICAL)/.test(line))
+      expectEqual(said.join('\n'), '')
     },
   },
   {
@@ -110,12 +124,6 @@ export const LINK_CHECKS: LinkCheck[] = [
     },
   },
 ]
-
-/** Where Salt's local_cache keeps a return: its own commands cannot show a job that it did not publish. */
-function jobFile(master: StockMaster, jid: string): string {
-  const hash = createHash('sha256').update(jid).digest('hex')
-  return join(master.root, 'var', 'cache', 'salt', 'master', 'jobs', hash.slice(0, 2), hash.slice(2), ID, 'return.p')
-}
 
 async function expectPing(master: StockMaster, target: string[]): Promise<void> {
   const out = await master.salt('salt', ['--out', 'json', '-t', '5', ...target, 'test.ping'])
@@ -173,5 +181,5 @@ export async function createLinkBench(master: StockMaster, transport: TransportK
     requirePublicationSignature: true,
   }, { transport: createTransport({ ...address, transport, connectTimeoutMs: 10_000 }, { clock: systemClock, log }), keys, clock: systemClock, log })
   respond(link)
-  return { master, pkiDir, link, reached: stateWatch(link), said }
+  return { master, pkiDir, link, transport, reached: stateWatch(link), said }
 }

@@ -30,7 +30,12 @@ for place in importlib.util.find_spec('salt').submodule_search_locations:
         import tornado.queues
 `
 
+/** Python's arguments for code of ours that uses `salt`. */
+export function saltCode(code: string, args: string[]): string[] {
+  return ['-c', `${PREPARE_IMPORTS}\n${code}`, ...args]
+}
+
 /** Python's arguments for one of Salt's commands: its name and arguments, and the function of `salt.scripts` that is it. */
 export function saltCommand(argv: string[], starter: string): string[] {
-  return ['-c', `${PREPARE_IMPORTS}\nimport sys; sys.argv = ${JSON.stringify(argv)}; from salt.scripts import ${starter} as run; run()`]
+  return saltCode(`import sys; sys.argv = ${JSON.stringify(argv)}; from salt.scripts import ${starter} as run; run()`, [])
 }

@@ -53,7 +53,7 @@ async function checkLink(master: StockMaster, transport: TransportKind, pkiDir: 
 
 /** The same master with the whole minion as a process of its own. */
 async function checkWholeMinion(master: StockMaster, transport: TransportKind): Promise<number> {
-  const whole = await startWholeMinion(master)
+  const whole = await startWholeMinion(master, transport)
   let failed = 0
   try {
     for (const check of MINION_CHECKS) failed += await report(transport, check.name, () => check.run(whole))
