@@ -14,8 +14,8 @@ export default defineModule<BuiltinContext>({
         const names = alternativeNames(certificate).map((name) => name.replace(/^[A-Za-z ]+:/, ''))
         return {
           fingerprint: args.digest === 'sha1' ? certificate.fingerprint : args.digest === 'sha512' ? certificate.fingerprint512 : certificate.fingerprint256,
-          subject: nameParts(certificate.subject, 'emailAddress'),
-          issuer: nameParts(certificate.issuer, 'emailAddress'),
+          subject: nameParts(certificate.subject),
+          issuer: nameParts(certificate.issuer),
           serial_number: BigInt(`0x${certificate.serialNumber}`).toString(),
           not_before: certificate.validFromDate.getTime() / 1000,
           not_after: certificate.validToDate.getTime() / 1000,

@@ -4,6 +4,7 @@ import { filePath, globPaths } from './file/paths.ts'
 import type { BuiltinContext } from './services.ts'
 import { commonName, describeCertificate, expiresWithin, isFile, loadCertificate, loadPem, publicKeyOf } from './x509/certificate.ts'
 import type { LoadedCertificate } from './x509/certificate.ts'
+import { describeRequest, describeRevocations } from './x509/requests.ts'
 
 /** The only entry of a PEM text, or the only one of a type. Undefined when there is none or more. */
 function pemEntry(text: string, type: string | null): string | undefined {
@@ -41,7 +42,7 @@ export default defineModule<BuiltinContext>({
   name: 'x509',
   functions: {
     read_certificate: defineFunction({
-      doc: 'Returns what a certificate says, a path or a PEM text: names, numbers, times, days left, key, fingerprints.',
+      doc: 'Returns what a certificate says, a path or a PEM text: names, numbers, times, days left, key, fingerprints, extensions.',
       args: { certificate },
       run: async (context: BuiltinContext, args) => describeCertificate((await loadCertificate(context, args.certificate)).certificate),
     }),
@@ -49,6 +50,16 @@ export default defineModule<BuiltinContext>({
       doc: 'Returns what the certificates say that a glob stands for: path → what x509.read_certificate returns.',
       args: { glob_path: param.text() },
       run: (context: BuiltinContext, args) => forEach(context, args.glob_path, async (path) => describeCertificate((await loadCertificate(context, path)).certificate)),
+    }),
+    read_csr: defineFunction({
+      doc: 'Returns what a certificate signing request says, a path or a PEM text: key, subject, extensions.',
+      args: { csr: param.text() },
+      run: (context: BuiltinContext, args) => describeRequest(context, args.csr),
+    }),
+    read_crl: defineFunction({
+      doc: 'Returns what a certificate revocation list says, a path or a PEM text: issuer, times, the numbers of what is revoked.',
+      args: { crl: param.text() },
+      run: (context: BuiltinContext, args) => describeRevocations(context, args.crl),
     }),
     get_pem_entry: defineFunction({
       doc: 'Returns the only entry of a PEM text or file, or the only one of a type (CERTIFICATE …).',

@@ -1,11 +1,15 @@
 /** Certificates as Salt describes them, read with Node's own means (Salt: modules/x509_v2.py, modules/tls.py). */
-import { createHash, X509Certificate } from 'node:crypto'
+import { createHash, type KeyObject, X509Certificate } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import type { ValueObject } from '../../wire/value.ts'
 import { InvocationError } from '../contract.ts'
 import { filePath } from '../file/paths.ts'
 import { readBounded } from '../file/read-bounded.ts'
 import type { BuiltinContext } from '../services.ts'
+import { contextTag, DER, DerError, DerParts, oidOf, readDer, smallIntegerOf } from './der.ts'
+import { extensionsOf, timeText } from './extensions.ts'
+import { nameHash, nameMap, nameText, pairs } from './names.ts'
+import { signatureName } from './signatures.ts'
 
 const largestBytes = 4 * 1024 * 1024
 const dayMs = 86_400_000
@@ -47,12 +51,12 @@ export function daysLeft(certificate: X509Certificate): number {
   return Math.floor((certificate.validToDate.getTime() - Date.now()) / dayMs)
 }
 
-/** The parts of a name. `mail`: what the address is called. */
-export function nameParts(name: string | undefined, mail = 'MAIL'): Record<string, string> {
+/** The parts of a name, as Node tells it. */
+export function nameParts(name: string | undefined): Record<string, string> {
   const parts: Record<string, string> = {}
   for (const line of (name ?? '').split('\n')) {
     const at = line.indexOf('=')
-    if (at > 0) parts[line.slice(0, at) === 'emailAddress' ? mail : line.slice(0, at)] = line.slice(at + 1).replaceAll(/\\(.)/g, '$1')
+    if (at > 0) parts[line.slice(0, at)] = line.slice(at + 1).replaceAll(/\\(.)/g, '$1')
   }
   return parts
 }
@@ -72,51 +76,59 @@ export function publicKeyOf(certificate: X509Certificate): string {
   return certificate.publicKey.export({ type: 'spki', format: 'pem' }).toString()
 }
 
-function time(date: Date): string {
-  return date.toISOString().slice(0, 19).replace('T', ' ')
-}
-
-/** Hexadecimal digits in pairs with colons between. */
-function colons(digits: string): string {
-  return (digits.length % 2 === 1 ? `0${digits}` : digits).toUpperCase().match(/../g)?.join(':') ?? ''
-}
-
-function keySize(certificate: X509Certificate): number | null {
-  const { asymmetricKeyDetails: details, asymmetricKeyType: type } = certificate.publicKey
+/** The size of a key in bits, of the kinds that Salt tells it for. */
+export function keySize({ asymmetricKeyDetails: details, asymmetricKeyType: type }: KeyObject): number | null {
   if (type === 'rsa') return details?.modulusLength ?? null
   const curves: Readonly<Record<string, number>> = { prime256v1: 256, secp384r1: 384, secp521r1: 521, secp256k1: 256 }
   return type === 'ec' ? (curves[details?.namedCurve ?? ''] ?? null) : null
 }
 
-/** A name in the form of RFC 4514: the last part first. Node gives the parts escaped. */
-function nameText(name: string): string {
-  const parts = name.split('\n').filter((line) => line !== '').toReversed()
-  return parts.map((part) => part.replace(/^emailAddress=/, '1.2.840.113549.1.9.1=')).join(',')
+/** What a certificate says that Node does not tell of. @throws DerError */
+function signedPart(certificate: X509Certificate): ValueObject {
+  const parts = new DerParts(new DerParts(readDer(certificate.raw)).take(DER.sequence))
+  const version = parts.optional(contextTag(0))
+  parts.take(DER.integer)
+  const algorithm = new DerParts(parts.take(DER.sequence)).take(DER.oid)
+  const issuer = parts.take(DER.sequence)
+  parts.take(DER.sequence)
+  const subject = parts.take(DER.sequence)
+  const extensions = parts.rest().find(({ tag }) => tag === contextTag(3))
+  return {
+    version: version === undefined ? 1 : smallIntegerOf(readDer(version.content)) + 1,
+    subject: nameMap(subject), subject_hash: nameHash(subject), subject_str: nameText(subject),
+    issuer: nameMap(issuer), issuer_hash: nameHash(issuer), issuer_str: nameText(issuer),
+    extensions: extensionsOf(extensions === undefined ? undefined : readDer(extensions.content)),
+    signature_algorithm: signatureName(oidOf(algorithm)),
+  }
 }
 
-/** What `x509.read_certificate` returns. Of the extensions only those that Node tells of. */
+/** What `x509.read_certificate` returns. @throws InvocationError */
 export function describeCertificate(certificate: X509Certificate): ValueObject {
-  const names = alternativeNames(certificate)
-  const { asymmetricKeyType: type } = certificate.publicKey
   return {
-    key_size: keySize(certificate),
-    key_type: type ?? null,
-    serial_number: colons(certificate.serialNumber),
+    key_size: keySize(certificate.publicKey),
+    key_type: certificate.publicKey.asymmetricKeyType ?? null,
+    serial_number: certificate.serialNumber.match(/../g)?.join(':') ?? '',
     fingerprints: {
       sha1: certificate.fingerprint,
       sha256: certificate.fingerprint256,
-      md5: colons(createHash('md5').update(certificate.raw).digest('hex')),
+      md5: pairs(createHash('md5').update(certificate.raw).digest()),
     },
-    subject: nameParts(certificate.subject),
-    subject_str: nameText(certificate.subject),
-    issuer: nameParts(certificate.issuer),
-    issuer_str: nameText(certificate.issuer),
-    not_before: time(certificate.validFromDate),
-    not_after: time(certificate.validToDate),
+    not_before: timeText(certificate.validFromDate),
+    not_after: timeText(certificate.validToDate),
     days_left: daysLeft(certificate),
     public_key: publicKeyOf(certificate),
     ca: certificate.ca,
-    extensions: names.length === 0 ? {} : { subjectAltName: { value: names } },
+    ...orRefused('certificate', () => signedPart(certificate)),
+  }
+}
+
+/** What is read of DER, or that it could not be. @throws InvocationError in Salt's words */
+export function orRefused<Type>(what: string, read: () => Type): Type {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof DerError) throw new InvocationError(`Could not load DER-encoded ${what}: ${error.message}`, { cause: error })
+    throw error
   }
 }
 

@@ -11,8 +11,14 @@ const subject = '/C=DE/ST=Bayern/O=Example, Org/CN=www.example.org/emailAddress=
 beforeAll(() => {
   const make = (key: string[], name: string, more: string[]) =>
     execFileSync('openssl', ['req', '-x509', ...key, '-nodes', '-keyout', at(`${name}.key`), '-out', at(`${name}.pem`), '-days', '100', ...more], { stdio: 'ignore' })
-  make(['-newkey', 'rsa:2048'], 'rsa', ['-subj', subject, '-addext', 'subjectAltName=DNS:www.example.org,IP:10.0.0.1'])
+  make(['-newkey', 'rsa:2048'], 'rsa', ['-subj', subject, '-addext', 'subjectAltName=DNS:www.example.org,IP:10.0.0.1,email:a@example.org', '-addext', 'keyUsage=critical,digitalSignature,keyCertSign,cRLSign', '-addext', 'extendedKeyUsage=serverAuth,1.2.3.4'])
   make(['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'], 'ec', ['-subj', '/CN=ec'])
+  const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: directory, stdio: 'ignore' })
+  openssl('req', '-new', '-key', at('ec.key'), '-out', at('ec.csr'), '-subj', '/CN=asked', '-addext', 'subjectAltName=DNS:asked.example.org')
+  writeFileSync(at('ca.cnf'), '[ca]\ndefault_ca=d\n[d]\ndatabase=index\ncrlnumber=number\ndefault_md=sha256\ndefault_crl_days=30\n')
+  writeFileSync(at('index'), 'R\t301231235959Z\t260101000000Z,keyCompromise\tABCDEF01\tunknown\t/CN=x\n')
+  writeFileSync(at('number'), '1000\n')
+  openssl('ca', '-config', at('ca.cnf'), '-gencrl', '-keyfile', at('rsa.key'), '-cert', at('rsa.pem'), '-out', at('some.crl'))
   writeFileSync(at('notes.txt'), 'nothing\n')
 })
 
@@ -28,9 +34,28 @@ test('a certificate is described as Salt does', async () => {
     subject_str: String.raw`1.2.840.113549.1.9.1=a@example.org,CN=www.example.org,O=Example\, Org,ST=Bayern,C=DE`,
     not_after: expect.stringMatching(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/) as unknown,
     public_key: `${openssl('-pubkey')}\n`,
-    extensions: { subjectAltName: { value: ['DNS:www.example.org', 'IP:10.0.0.1'] } },
+    version: 3,
+    signature_algorithm: 'sha256WithRSAEncryption',
+    extensions: {
+      basicConstraints: { critical: true, ca: true, pathlen: null },
+      keyUsage: { critical: true, digitalSignature: true, keyCertSign: true, cRLSign: true, keyEncipherment: false, decipherOnly: false },
+      extendedKeyUsage: { critical: false, value: ['serverAuth', '1.2.3.4'] },
+      subjectKeyIdentifier: { critical: false, value: expect.stringMatching(/^([0-9A-F]{2}:){19}[0-9A-F]{2}$/) as unknown },
+      subjectAltName: { critical: false, value: ['DNS:www.example.org', 'IP:10.0.0.1', 'mail:a@example.org'] },
+    },
   })
   expect(await result('x509.read_certificate', [at('ec.pem')])).toMatchObject({ key_size: 256, key_type: 'ec', subject: { CN: 'ec' } })
+})
+
+test('requests and revocation lists', async () => {
+  expect(await result('x509.read_csr', [at('ec.csr')])).toMatchObject({
+    key_size: 256, key_type: 'ec', subject: { CN: 'asked' }, subject_str: 'CN=asked', extensions: { subjectAltName: { critical: false, value: ['DNS:asked.example.org'] } },
+  })
+  expect(await result('x509.read_crl', [at('some.crl')])).toMatchObject({
+    issuer: { CN: 'www.example.org' }, signature_algorithm: 'sha256WithRSAEncryption', extensions: { cRLNumber: { value: 4096 } },
+    revoked_certificates: { ABCDEF01: { revocation_date: '2026-01-01 00:00:00', extensions: { CRLReason: { critical: false, value: 'keyCompromise' } } } },
+  })
+  expect(await run('x509.read_crl', [at('ec.csr')])).toMatchObject({ return: "ERROR executing 'x509.read_crl': Could not load PEM-encoded certificate revocation list.", success: false })
 })
 
 test('days left, expiry', async () => {
@@ -51,7 +76,7 @@ test('many at once', async () => {
 
 test('tls.cert_info', async () => {
   expect(await result('tls.cert_info', [at('rsa.pem')])).toMatchObject({
-    subject: { emailAddress: 'a@example.org', C: 'DE' }, subject_alt_names: ['www.example.org', '10.0.0.1'], fingerprint: expect.stringMatching(/^([0-9A-F]{2}:){31}/) as unknown,
+    subject: { emailAddress: 'a@example.org', C: 'DE' }, subject_alt_names: ['www.example.org', '10.0.0.1', 'a@example.org'], fingerprint: expect.stringMatching(/^([0-9A-F]{2}:){31}/) as unknown,
   })
 })
 
