@@ -18,7 +18,8 @@ const usages = ['digitalSignature', 'nonRepudiation', 'keyEncipherment', 'dataEn
 /** By their bit in a distribution point, and by their number in an entry of a revocation list. */
 const bitReasons = ['', 'keyCompromise', 'cACompromise', 'affiliationChanged', 'superseded', 'cessationOfOperation', 'certificateHold', 'privilegeWithdrawn', 'aACompromise']
 const reasons = [
-  'unspecified', 'keyCompromise', 'cACompromise', 'affiliationChanged', 'superseded', 'cessationOfOperation', 'certificateHold', '', 'removeFromCRL', 'privilegeWithdrawn', 'aACompromise',
+  'unspecified', 'keyCompromise', 'cACompromise', 'affiliationChanged', 'superseded', 'cessationOfOperation', 'certificateHold', '',
+  'removeFromCRL', 'privilegeWithdrawn', 'aACompromise',
 ]
 const features: Readonly<Record<number, string>> = { 5: 'status_request', 17: 'status_request_v2' }
 
