@@ -13,6 +13,7 @@ export const builtInReturners: Readonly<Record<string, () => Promise<ReturnerMod
   local: () => import('./local/index.ts'),
   local_cache: () => import('./local_cache/index.ts'),
   mysql: () => import('./mysql/index.ts'),
+  nats: () => import('./nats/index.ts'),
   pgjsonb: () => import('./pgjsonb/index.ts'),
   postgres: () => import('./postgres/index.ts'),
   rawfile_json: () => import('./rawfile_json/index.ts'),

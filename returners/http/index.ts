@@ -4,6 +4,7 @@ import {
 import { errorText } from '../lib/error-code.ts'
 import { openAgent } from '../lib/http-client.ts'
 import { replyError, send } from '../lib/http.ts'
+import { headerText } from '../lib/message-text.ts'
 import { type Options, options } from './options.ts'
 
 export default defineReturner<Options>({
@@ -74,9 +75,4 @@ function fixedHeaders(settings: Options): Record<string, string> {
     headers['authorization'] = `Basic ${Buffer.from(pair).toString('base64')}`
   }
   return headers
-}
-
-/** A key as a header may hold it: minion ids and jids are other people's text. */
-function headerText(key: string): string {
-  return encodeURI(key.toWellFormed())
 }

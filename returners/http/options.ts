@@ -1,5 +1,5 @@
 import { secret, z } from '../contract.ts'
-import { tlsFileOptions } from '../lib/http-client.ts'
+import { tlsFileOptions } from '../lib/tls-files.ts'
 
 export const options = z.strictObject({
   url: secret().describe('Where to send: http:// or https://, without user and password. A secret, since many hooks carry a token in it.'),

@@ -1,5 +1,5 @@
 import { secret, z } from '../contract.ts'
-import { tlsFileOptions } from '../lib/http-client.ts'
+import { tlsFileOptions } from '../lib/tls-files.ts'
 
 export const options = z.strictObject({
   host: z.string().regex(/^[^\s/:@]+$|^\[[0-9a-fA-F:]+\]$/, { error: 'expected a host name or an address, without port' }).default('localhost')

@@ -8,6 +8,8 @@ export interface TcpProxy {
   readonly port: number
   /** From now on so many chunks of the destination get through, over all connections; with the next one all are cut. */
   cutAfter(answers: number): void
+  /** Resolves with the next chunk of the destination that gets through. */
+  answered(): Promise<void>
   /** Connections stay, and no byte gets through in either direction. */
   stall(): void
   /** Cuts every connection and takes no new ones. */
@@ -21,6 +23,7 @@ export interface TcpProxy {
 export async function tcpProxy(target: ProxyTarget): Promise<TcpProxy> {
   const sockets = new Set<Socket>()
   let answersLeft = Infinity
+  let onAnswer = () => {}
   let mode: 'pass' | 'stall' | 'refuse' = 'pass'
 
   const cutAll = (): void => {
@@ -51,7 +54,10 @@ export async function tcpProxy(target: ProxyTarget): Promise<TcpProxy> {
       if (mode !== 'pass') return
       answersLeft -= 1
       if (answersLeft < 0) cutAll()
-      else client.write(chunk)
+      else {
+        client.write(chunk)
+        onAnswer()
+      }
     })
   }
 
@@ -65,6 +71,9 @@ export async function tcpProxy(target: ProxyTarget): Promise<TcpProxy> {
     cutAfter(answers) {
       answersLeft = answers
     },
+    answered: () => new Promise((resolve) => {
+      onAnswer = resolve
+    }),
     stall() {
       mode = 'stall'
     },

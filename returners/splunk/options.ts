@@ -1,5 +1,5 @@
 import { secret, z } from '../contract.ts'
-import { tlsFileOptions } from '../lib/http-client.ts'
+import { tlsFileOptions } from '../lib/tls-files.ts'
 
 export const options = z.strictObject({
   token: secret().describe('Token of the HTTP Event Collector.'),
