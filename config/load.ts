@@ -11,6 +11,9 @@ import { type MinionConfig, minionSchema, PATH_OPTIONS } from './schema.ts'
 import { isSecretName } from './secret.ts'
 import { problemsOf, unknownTopLevel } from './validate.ts'
 
+/** Options of Salt's that stand alone and that only returners read: a site's and ours (`topLevel` of a definition, `configNames` for a map). */
+const RETURNER_TOP_LEVEL: ReadonlySet<string> = new Set(['archive_jobs', 'keep_jobs_seconds', 'splunk_http_forwarder'])
+
 export interface LoadRequest {
   /** `-c`; otherwise BRINE_CONFIG_DIR, otherwise /etc/brine under the root directory given as a flag or in the environment. */
   directory?: string
@@ -76,8 +79,9 @@ export async function loadConfig(request: LoadRequest): Promise<LoadedConfig> {
   const readable = parsed.success ? parsed.data : readableOptions(raw, parsed.error)
   const options = readable && moveRoot(readable, PATH_OPTIONS)
   const knownNames = new Set(request.returnerNames?.(options?.returner_dirs ?? [], options?.returner_host.packages ?? {}))
+  const isReturners = (key: string): boolean => RETURNER_TOP_LEVEL.has(key) || knownNames.has(key)
   // A dotted key is a module's or returner's option (`returner.pgjsonb.host`): whoever reads it checks it.
-  const isKnown = (key: string): boolean => key.includes('.') || key === 'returner' || knownNames.has(key) || isAlternative(raw[key], knownNames)
+  const isKnown = (key: string): boolean => key.includes('.') || key === 'returner' || isReturners(key) || isAlternative(raw[key], knownNames)
   problems.push(...unknownTopLevel(raw, minionSchema, layers, { isKnown, isWithoutEffect: isSaltOnly }))
   if (options === undefined) throw new ConfigError(problems)
 
