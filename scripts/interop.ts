@@ -9,9 +9,13 @@
  * `--life` checks what becomes of keys, sessions and masters in time, on one transport; `--only` the scenarios whose name begins so.
  *
  * `--record DIR` checks nothing and writes the transcripts that our own tests replay (test/fixtures/transcripts).
+ * `--chaos` kills the stock master fifty times (`--kills`) under a stream of jobs, holds connections and stops the minion for a minute (`--seconds`).
+ * `--embedded-master` runs a stock minion under our own master.
  */
 import { parseArgs } from 'node:util'
 import type { TransportKind } from '../agent/transport/settings.ts'
+import { runChaos } from './lib/interop/chaos.ts'
+import { checkEmbeddedMaster } from './lib/interop/embedded-master.ts'
 import { checkLife } from './lib/interop/life-checks.ts'
 import { compareWithStockMinion } from './lib/interop/suites.ts'
 import { checkTransport, transportsOf } from './lib/interop/transport-checks.ts'
@@ -22,6 +26,10 @@ const OPTIONS = {
   python: { type: 'string', default: 'python3' },
   transport: { type: 'string', default: 'all' },
   'stock-minion': { type: 'boolean' },
+  chaos: { type: 'boolean' },
+  kills: { type: 'string', default: '50' },
+  seconds: { type: 'string', default: '60' },
+  'embedded-master': { type: 'boolean' },
   suite: { type: 'string' },
   life: { type: 'boolean' },
   only: { type: 'string' },
@@ -47,6 +55,12 @@ async function main(): Promise<number> {
     return 0
   }
   if (values.life === true) return (await life(tree, wanted, values.only)) === 0 ? 0 : 1
+  if (values['embedded-master'] === true) return (await checkEmbeddedMaster(tree)).failed === 0 ? 0 : 1
+  if (values.chaos === true) {
+    let failed = 0
+    for (const transport of wanted) failed += (await runChaos({ ...tree, transport, kills: Number(values.kills), seconds: Number(values.seconds) })).failed
+    return failed === 0 ? 0 : 1
+  }
   return (values['stock-minion'] === true ? await compare(tree, wanted, values) : await check(tree, wanted)) === 0 ? 0 : 1
 }
 

@@ -1,6 +1,6 @@
 """Publishes jobs through Salt's own LocalClient and gives back what the master's bus shows: one JSON line in, one out.
 
-In:  {"tgt": [...], "tgt_type": "list", "fun": ..., "arg": [...], "kwarg": {...}, "expect": [ids], "timeout": s, "linger": s}
+In:  {"tgt": [...], "tgt_type": "list", "fun": ..., "arg": [...] or "packed": base64 of msgpack, "kwarg": {...}, "expect": [ids], "timeout": s, "linger": s}
 Out: {"jid": ..., "returns": base64 of msgpack [[seconds, load] ...]}; seconds count from the publication.
 """
 import base64
@@ -30,7 +30,7 @@ for line in sys.stdin:
     client.event.connect_pub()
     began = time.perf_counter()
     published = client.run_job(
-        job["tgt"], job["fun"], job.get("arg", []), job.get("tgt_type", "list"), job.get("ret", ""),
+        job["tgt"], job["fun"], salt.payload.loads(base64.b64decode(job["packed"])) if "packed" in job else job.get("arg", []), job.get("tgt_type", "list"), job.get("ret", ""),
         timeout=5, jid=jid, kwarg=job.get("kwarg"), listen=True, **job.get("more", {})
     )
     missing = set(job["expect"])
@@ -48,4 +48,4 @@ for line in sys.stdin:
             end = min(end, time.perf_counter() + job.get("linger", 0))
     client.event.unsubscribe(tag)
     packed = salt.payload.dumps(returns, use_bin_type=True)
-    print(json.dumps({"jid": jid, "returns": base64.b64encode(packed).decode()}), flush=True)
+    print(json.dumps({"jid": jid, "published": bool(published), "returns": base64.b64encode(packed).decode()}), flush=True)

@@ -13,6 +13,8 @@ export interface JobRequest {
   tgt_type?: string
   fun: string | string[]
   arg?: unknown[]
+  /** In place of `arg`: base64 of a msgpack list, for what JSON cannot carry. */
+  packed?: string
   kwarg?: Record<string, unknown>
   ret?: string
   /** Further words of the publication: `metadata`, `ret_config` … */
@@ -34,7 +36,8 @@ export interface SeenReturn {
 }
 
 export interface LocalClient {
-  run(job: JobRequest): Promise<{ jid: string; returns: SeenReturn[] }>
+  /** `published`: the master took it. */
+  run(job: JobRequest): Promise<{ jid: string; published: boolean; returns: SeenReturn[] }>
   close(): Promise<void>
 }
 
@@ -60,8 +63,8 @@ export async function createLocalClient(tree: SaltTree, etc: string): Promise<Lo
     run(job) {
       const next = last.then(async () => {
         stdin.write(`${JSON.stringify(job)}\n`)
-        const { jid, returns } = await answer()
-        return { jid: String(jid), returns: seen(decode(Buffer.from(String(returns), 'base64'))) }
+        const { jid, published, returns } = await answer()
+        return { jid: String(jid), published: published === true, returns: seen(decode(Buffer.from(String(returns), 'base64'))) }
       })
       last = next.catch(() => {})
       return next

@@ -2,13 +2,14 @@
 import { createStockMaster } from '../stock-master.ts'
 import { runCommandChecks } from './command-checks.ts'
 import { compareCommandLines } from './command-comparison.ts'
+import { checkLarge, compareValues } from './value-checks.ts'
 import { startPair, type Pair } from './pair.ts'
 import type { SaltTree } from './python-salt.ts'
 import { compareFunctions } from './stock-comparison.ts'
 
 export interface SuiteSettings extends SaltTree {
   transport: string
-  /** Only this part: `commands`, `jobs`, `functions`. */
+  /** Only this part: `commands`, `jobs`, `values`, `large`, `functions`. */
   suite?: string | undefined
   /** Of it only what begins with this. */
   only?: string | undefined
@@ -25,6 +26,8 @@ const PILLAR = '{\\"greeting\\": \\"grüß dich\\", \\"role\\": \\"interop\\", \
 const PARTS: Readonly<Record<string, (pair: Pair, only?: string) => Promise<SuiteResult>>> = {
   commands: compareCommandLines,
   jobs: runCommandChecks,
+  values: compareValues,
+  large: checkLarge,
   functions: compareFunctions,
 }
 

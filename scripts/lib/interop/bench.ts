@@ -1,0 +1,170 @@
+/** The figures of ours and of a stock minion, measured in one run under one stock master. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
+import { createStockMaster } from '../stock-master.ts'
+import type { LocalClient } from './local-client.ts'
+import { startPair, withLocalClient, type Member, type Pair } from './pair.ts'
+import type { SaltTree } from './python-salt.ts'
+import { waitFor } from '../site.ts'
+
+export interface BenchSettings extends SaltTree {
+  transport: string
+  idleMinutes: number
+  outageSeconds: number
+  pings: number
+}
+
+const BURST = 100
+const OUTAGE_JOBS = 50
+/** Clock ticks of a second, as every Linux has them in /proc. */
+const TICKS = 100
+
+/** A process and all that came from it. */
+function familyOf(pid: number): number[] {
+  const parents = new Map<number, number>()
+  for (const name of readdirSync('/proc').filter((each) => /^\d+$/.test(each))) {
+    const fields = statOf(Number(name))
+    if (fields !== undefined) parents.set(Number(name), Number(fields[1]))
+  }
+  const family = [pid]
+  for (const member of family) for (const [child, parent] of parents) if (parent === member) family.push(child)
+  return family
+}
+
+/** The fields of /proc/PID/stat after the name; undefined when the process is gone. */
+function statOf(pid: number): string[] | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return text.slice(text.lastIndexOf(')') + 2).split(' ')
+  } catch {
+    return undefined
+  }
+}
+
+function pssMiB(pid: number): number {
+  const sizes = familyOf(pid).map((member) => {
+    try {
+      return Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${member}/smaps_rollup`, 'utf8'))?.[1] ?? 0)
+    } catch {
+      return 0
+    }
+  })
+  return sizes.reduce((sum, size) => sum + size, 0) / 1024
+}
+
+/** CPU seconds of the family so far. */
+function cpuSeconds(pid: number): number {
+  return familyOf(pid).reduce((sum, member) => sum + Number(statOf(member)?.[11] ?? 0) + Number(statOf(member)?.[12] ?? 0), 0) / TICKS
+}
+
+function at(sorted: number[], share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
+}
+
+async function pings(client: LocalClient, { id }: Member, count: number): Promise<number[]> {
+  const times: number[] = []
+  for (let index = 0; index < count; index += 1) {
+    const { returns } = await client.run({ tgt: [id], fun: 'test.ping', expect: [id], timeout: 20 })
+    if (returns[0] !== undefined) times.push(returns[0].after * 1000)
+  }
+  return times.toSorted((a, b) => a - b)
+}
+
+/** Publishes without waiting; gives the jobs. */
+async function publish(client: LocalClient, { id }: Member, count: number, fun: string, arg: unknown[]): Promise<string[]> {
+  const jobs: string[] = []
+  for (let index = 0; index < count; index += 1) jobs.push((await client.run({ tgt: [id], fun, arg, kwarg: fun === 'cmd.run' ? { python_shell: true } : {}, expect: [], timeout: 0 })).jid)
+  return jobs
+}
+
+async function countStored({ master }: Pair, jobs: string[], { id }: Member): Promise<number> {
+  const stored = await Promise.all(jobs.map((jid) => master.stored(jid, id)))
+  return stored.filter(Boolean).length
+}
+
+interface Subject {
+  member: Member
+  pid(): number
+  restart(): Promise<void>
+}
+
+/** Measures and prints a table in Markdown. */
+export async function measureBoth(settings: BenchSettings): Promise<void> {
+  const master = await createStockMaster({ ...settings, config: ['worker_threads: 4'] })
+  await master.start()
+  const pair = await startPair(settings, master, settings.transport)
+  const pidOf = (pid: number | undefined): number => {
+    if (pid === undefined) throw new Error('a minion does not run')
+    return pid
+  }
+  const ours: Subject = {
+    member: pair.ours,
+    pid: () => pidOf(pair.ours.minion.pid()),
+    async restart() {
+      await pair.ours.minion.end('SIGTERM')
+      pair.ours.minion.start()
+    },
+  }
+  const stock: Subject = {
+    member: pair.stock,
+    pid: () => pidOf(pair.stock.minion.pid()),
+    async restart() {
+      await pair.stock.minion.stop()
+      pair.stock.minion.start()
+    },
+  }
+  const rows: string[] = []
+  const row = async (name: string, unit: string, measure: (subject: Subject) => Promise<number>) => {
+    const [a, b] = [await measure(ours), await measure(stock)]
+    rows.push(`| ${name} | ${a.toFixed(1)} ${unit} | ${b.toFixed(1)} ${unit} | ${b === 0 ? '–' : `${(a / b).toFixed(2)}×`} |`)
+    console.log(rows.at(-1))
+  }
+  try {
+    console.log('| | Brine | stock minion | ratio |\n|---|---|---|---|')
+    await measureAll(pair, settings, row)
+  } finally {
+    await pair.close()
+    await master.remove()
+  }
+}
+
+async function measureAll(pair: Pair, settings: BenchSettings, row: (name: string, unit: string, measure: (subject: Subject) => Promise<number>) => Promise<void>): Promise<void> {
+  const { idleMinutes, outageSeconds } = settings
+  const sorted = new Map<string, number[]>()
+  await withLocalClient(pair, async (client) => {
+    for (const member of [pair.ours, pair.stock]) sorted.set(member.id, await pings(client, member, settings.pings))
+  })
+  const share = (member: Member, part: number) => Promise.resolve(at(sorted.get(member.id) ?? [], part))
+  await row('round trip of `test.ping`, median', 'ms', ({ member }) => share(member, 0.5))
+  await row('round trip of `test.ping`, p99', 'ms', ({ member }) => share(member, 0.99))
+  await row(`${BURST} jobs at once, until the last return`, 's', async ({ member }) => {
+    const began = performance.now()
+    const jobs = await withLocalClient(pair, (client) => publish(client, member, BURST, 'test.ping', []))
+    await waitFor('all returns', 300_000, async () => (await countStored(pair, jobs, member) === BURST ? true : undefined), 50)
+    return (performance.now() - began) / 1000
+  })
+  await row('idle memory of all processes, PSS', 'MiB', (subject) => Promise.resolve(pssMiB(subject.pid())))
+  await row(`CPU of ${idleMinutes} idle minutes`, 's', async (subject) => {
+    const before = cpuSeconds(subject.pid())
+    await pause(idleMinutes * 60_000)
+    return cpuSeconds(subject.pid()) - before
+  })
+  await row('start until it answers', 's', async (subject) => {
+    await subject.restart()
+    const began = performance.now()
+    await withLocalClient(pair, (client) => waitFor('an answer', 120_000, async () => {
+      const { returns } = await client.run({ tgt: [subject.member.id], fun: 'test.ping', expect: [subject.member.id], timeout: 0.5 })
+      return returns.length > 0 ? true : undefined
+    }, 10))
+    return (performance.now() - began) / 1000
+  })
+  const jobs = new Map<string, string[]>()
+  await withLocalClient(pair, async (client) => {
+    for (const member of [pair.ours, pair.stock]) jobs.set(member.id, await publish(client, member, OUTAGE_JOBS, 'cmd.run', ['sleep 8; echo done']))
+  })
+  await pair.master.stop()
+  await pause(outageSeconds * 1000)
+  await pair.master.start()
+  await pause(Math.max(30_000, outageSeconds * 500))
+  await row(`returns lost of ${OUTAGE_JOBS} in an outage of ${outageSeconds} s`, '', async ({ member }) => OUTAGE_JOBS - await countStored(pair, jobs.get(member.id) ?? [], member))
+}

@@ -1,0 +1,110 @@
+/** What values and sizes become on their way from Salt's client through a minion to the master's bus and job cache. */
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { toJsonText } from '../../../agent/wire/json.ts'
+import { decode, encode } from '../../../agent/wire/msgpack.ts'
+import { Constant, DateTime, Float, get } from '../../../agent/wire/value.ts'
+import type { Value } from '../../../agent/wire/value.ts'
+import { waitFor } from '../site.ts'
+import { withLocalClient, type Member, type Pair } from './pair.ts'
+
+interface Result {
+  run: number
+  failed: number
+}
+
+const deep = (levels: number): Value => Array.from({ length: levels }).reduce<Value>((inner) => [inner], 'deep')
+
+/** Name → value (Python takes the keys 1 and True for one); `test.echo` must give it back as a stock minion does. */
+const VALUES: Readonly<Record<string, Value>> = {
+  'bytes that are no UTF-8': Uint8Array.from([0xff, 0x00, 0xfe]),
+  'text beyond the basic plane': 'grüß 🧂\u0000\u2028',
+  'the largest integers': [2n ** 64n - 1n, -(2n ** 63n), 2n ** 53n + 1n],
+  'floats': [new Float(1), 0.1, -0.0, 1e308, 5e-324],
+  'NaN and infinities': [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
+  'a date and time': new DateTime('20250102T03:04:05.678901'),
+  'a constant': new Constant('interop', 7),
+  'keys that are no text': new Map<Value, Value>([[1, 'one'], ['1', 'text'], [null, 'none'], [1.5, 'half'], [Uint8Array.from([0xff]), 'bytes']]),
+  'a key of an object': new Map<Value, Value>([['__proto__', 1], ['constructor', 2]]),
+  'deep nesting': deep(100),
+  'nothing at all': [null, '', [], {}],
+}
+
+/** Where Salt's local_cache keeps a return. */
+function cachedReturn({ master }: Pair, jid: string, id: string): Promise<Value> {
+  return waitFor(`the cached return of ${id}`, 15_000, async () => get(decode(await readFile(master.returnFile(jid, id))), 'return'))
+}
+
+/** Every value through both minions: the same on the bus, in the job cache, and as it was sent. */
+export function compareValues(pair: Pair, only?: string): Promise<Result> {
+  const values = Object.entries(VALUES).filter(([name]) => only === undefined || name.includes(only))
+  return checkAll(values.map(([name, value]) => [`value: ${name}`, () => withLocalClient(pair, async (client) => {
+    const ids = [pair.stock.id, pair.ours.id]
+    const packed = encode([value], { bin: true }).toString('base64')
+    const { jid, returns } = await client.run({ tgt: ids, fun: 'test.echo', packed, expect: [pair.ours.id], timeout: 30, linger: 3 })
+    const seen = (member: Member) => returns.find(({ id }) => id === member.id)?.load['return']
+    const [stock, ours] = [seen(pair.stock), seen(pair.ours)]
+    if (ours === undefined) throw new Error('ours returned nothing')
+    same('on the bus', ours, value)
+    same('in the job cache', await cachedReturn(pair, jid, pair.ours.id), value)
+    if (stock === undefined) console.log(`     the stock minion returns nothing for ${name}`)
+    else same('from the stock minion', stock, ours)
+  })]))
+}
+
+function same(where: string, actual: Value, wanted: Value): void {
+  const [a, b] = [toJsonText(actual), toJsonText(wanted)]
+  if (a !== b) throw new Error(`${where}: ${a.slice(0, 300)} instead of ${b.slice(0, 300)}`)
+}
+
+const MIB = 1024 * 1024
+
+/** Large publications and returns of ours: whole, or a marked summary with the whole kept. */
+export function checkLarge(pair: Pair, only?: string): Promise<Result> {
+  const text = 'x'.repeat(3 * MIB)
+  const ask = (fun: string, arg: unknown[], more: object = {}) =>
+    withLocalClient(pair, (client) => client.run({ tgt: [pair.ours.id], fun, arg, expect: [pair.ours.id], timeout: 60, ...more }))
+  const returnOf = async (jid: string) => cachedReturn(pair, jid, pair.ours.id)
+  const output = (bytes: number) => ask('cmd.run', [`head -c ${bytes} /dev/zero | tr '\\0' y`], { kwarg: { python_shell: true } })
+  const checks: [string, () => Promise<unknown>][] = [
+    ['a publication of 3 MiB arrives', async () => {
+      const { returns } = await ask('hashutil.sha256_digest', [text])
+      same('the digest', returns[0]?.load['return'] ?? null, createHash('sha256').update(text).digest('hex'))
+    }],
+    ['a return of 2 MiB is whole in the job cache', async () => {
+      const { jid } = await output(2 * MIB)
+      if (await returnOf(jid) !== 'y'.repeat(2 * MIB)) throw new Error('it is not whole')
+    }],
+    ['a return of 6 MiB is whole, or its summary tells where the whole is', async () => {
+      const { jid } = await output(6 * MIB)
+      const kept = await returnOf(jid)
+      if (kept === 'y'.repeat(6 * MIB)) return
+      if (typeof kept !== 'string' || !kept.includes('find_cached_job')) throw new Error(`the job cache holds ${toJsonText(kept).slice(0, 200)}`)
+      const shown = await pair.ours.site.brine(['outbox', 'show', jid, '--values', '-c', pair.ours.minion.directory])
+      if (!shown.includes('y'.repeat(1000))) throw new Error(`the minion does not keep the whole: ${shown.slice(0, 200)}`)
+      const again = await ask('saltutil.find_cached_job', [jid], { ret: 'rawfile_json' })
+      const file = await waitFor('rawfile_json to have the whole', 30_000, async () => {
+        const lines = await readFile(join(pair.ours.directory, 'plain.json'), 'utf8')
+        return lines.includes(again.jid) && lines.includes('y'.repeat(6 * MIB)) ? lines : undefined
+      })
+      if (file.includes('VALUE_TRIMMED')) throw new Error('something was trimmed')
+      console.log('     this transport does not carry it: a summary, and the whole by find_cached_job')
+    }],
+  ]
+  return checkAll(checks.filter(([name]) => only === undefined || name.includes(only)))
+}
+
+async function checkAll(checks: [string, () => Promise<unknown>][]): Promise<Result> {
+  let failed = 0
+  for (const [name, run] of checks) {
+    try {
+      await run()
+      console.log(`ok   ${name}`)
+    } catch (error) {
+      failed += 1
+      console.log(`FAIL ${name}: ${error instanceof Error ? error.message : String(error)}`)
+    }
+  }
+  return { run: checks.length, failed }
+}
