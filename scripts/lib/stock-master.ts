@@ -118,6 +118,8 @@ export async function createStockMaster(settings: StockMasterSettings): Promise<
       const gone = once(child, 'exit')
       endGroup(child.pid)
       await gone
+      // The rest of the group dies a moment later: until then a new master finds its ports taken.
+      while (await connects(requestPort) || await connects(publishPort)) await pause(50)
     },
     async salt(command, args) {
       const { stdout } = await promisify(execFile)(settings.python, argumentsOf(command, args), { env, timeout: 120_000, maxBuffer: 64 * 1024 * 1024 })

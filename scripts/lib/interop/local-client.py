@@ -16,6 +16,7 @@ if not os.path.isdir(os.path.join(os.path.dirname(salt.__file__), "ext", "tornad
 
 import salt.client
 import salt.config
+import salt.exceptions
 import salt.payload
 import salt.utils.jid
 
@@ -29,10 +30,14 @@ for line in sys.stdin:
     client.event.subscribe(tag)
     client.event.connect_pub()
     began = time.perf_counter()
-    published = client.run_job(
-        job["tgt"], job["fun"], salt.payload.loads(base64.b64decode(job["packed"])) if "packed" in job else job.get("arg", []), job.get("tgt_type", "list"), job.get("ret", ""),
-        timeout=5, jid=jid, kwarg=job.get("kwarg"), listen=True, **job.get("more", {})
-    )
+    try:
+        published = client.run_job(
+            job["tgt"], job["fun"], salt.payload.loads(base64.b64decode(job["packed"])) if "packed" in job else job.get("arg", []), job.get("tgt_type", "list"), job.get("ret", ""),
+            timeout=5, jid=jid, kwarg=job.get("kwarg"), listen=True, **job.get("more", {})
+        )
+    except salt.exceptions.SaltClientError:
+        # No master there: the job was not published.
+        published = None
     missing = set(job["expect"])
     returns = []
     end = time.perf_counter() + job.get("timeout", 30)
