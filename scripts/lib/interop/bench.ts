@@ -89,7 +89,7 @@ interface Subject {
 
 /** Measures and prints a table in Markdown. */
 export async function measureBoth(settings: BenchSettings): Promise<void> {
-  const master = await createStockMaster({ ...settings, config: ['worker_threads: 4'] })
+  const master = await createStockMaster({ ...settings })
   await master.start()
   const pair = await startPair(settings, master, settings.transport)
   const pidOf = (pid: number | undefined): number => {

@@ -108,6 +108,7 @@ export const MINION: readonly Row[] = [
 ]
 
 export const MINION_NOT_COMPARED: NotCompared = {
+  'it needs a returner that both keep the same returns in': ['ret.get_fun', 'ret.get_jid', 'ret.get_jids', 'ret.get_minions'],
   'it needs a second minion and a peer configuration': ['schedule.copy', 'schedule.move'],
   'it ends the connection that is compared over': ['saltutil.regen_keys'],
   'Salt reads another file than it writes': ['schedule.reload'],
