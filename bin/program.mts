@@ -36,8 +36,10 @@ export async function createProgram({ args, chosen, version, width }: ProgramSet
       if (error instanceof Error && error.name !== 'YError') throw error
       const known = Object.keys(optionsOf(program).key ?? {})
       const unknown = message.startsWith('Not enough') ? unknownOption(args, known) : undefined
-      const what = inWords(unknown === undefined ? message : `Unknown argument: ${unknown}`, { args, options: known, commands: knownCommands(program) })
-      throw new CliError(`${what}\nTry: brine ${chosen === undefined ? '' : `${chosen} `}--help`, EXIT.usage)
+      const { names, usage } = placeOf(program)
+      const words = { args, options: known, commands: knownCommands(program), usage, choices: optionsOf(program).choices ?? {} }
+      const what = inWords(unknown === undefined ? message : `Unknown argument: ${unknown}`, words)
+      throw new CliError(`${what}\nTry: ${['brine', ...names, '--help'].join(' ')}`, EXIT.usage)
     })
   tellExamplesInFull(program)
   program.example('$0 minion -c /etc/brine', 'run the minion').example('$0 outbox status', 'what waits to be delivered')
@@ -55,10 +57,23 @@ function tellExamplesInFull(program: Argv): void {
   Object.assign(program, { example: inFull })
 }
 
+interface KnownOptions {
+  key?: object
+  array?: string[]
+  choices?: Record<string, readonly string[]>
+}
+
 /** What the parser knows of options by now, names and aliases; its types do not tell of it. */
-function optionsOf(program: Argv): { key?: object; array?: string[] } {
-  const { getOptions } = program as { getOptions?: () => { key?: object; array?: string[] } }
+function optionsOf(program: Argv): KnownOptions {
+  const { getOptions } = program as { getOptions?: () => KnownOptions }
   return getOptions?.call(program) ?? {}
+}
+
+/** The command that the parser is at: its words, and the form of the whole, `outbox show <return>`. */
+function placeOf(program: Argv): { names: readonly string[]; usage: string } {
+  const { getInternalMethods } = program as { getInternalMethods?: () => { getContext(): { commands: string[]; fullCommands: string[] } } }
+  const { commands = [], fullCommands = [] } = getInternalMethods?.call(program).getContext() ?? {}
+  return { names: commands, usage: [...commands.slice(0, -1), ...fullCommands.slice(-1)].join(' ') }
 }
 
 /** The commands that may stand where the parser is now: those of `brine`, or those of the chosen one. */

@@ -23,7 +23,7 @@ import { isObject, type ValueObject } from '../wire/value.ts'
 import { exitCodeOf, type OutputSettings, printDocs, printError, printLocal, printMissing } from './call-output.ts'
 import { CliError, EXIT } from './exit-codes.ts'
 import { showsStacks } from './failure.ts'
-import { type ConfigArguments, loadFor, withConfig } from './options.ts'
+import { type ConfigArguments, loadFor, refuseMissingDirectory, withConfig } from './options.ts'
 
 const callOptions = {
   local: { type: 'boolean', describe: 'Ask and tell no master' },
@@ -194,6 +194,7 @@ function optionFlags({ logLevel, id, master, timeout, saltenv, pillarenv, fileRo
 }
 
 async function configurationOf(args: Args): Promise<LoadedConfig> {
+  refuseMissingDirectory(args)
   const loaded = await loadFor(args, optionFlags(args))
   refuseOtherUser(loaded.config.user, loaded.sources.of(['user']))
   const further = (args.moduleDirs ?? []).flatMap((directories) => directories.split(',')).map((directory) => resolve(directory))

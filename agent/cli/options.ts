@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { ArgumentsCamelCase, Argv } from 'yargs'
 import { type LoadedConfig, loadConfig, type LoadRequest } from '../../config/load.ts'
 import { findSources } from '../returner-host/sources.ts'
+import { CliError, EXIT } from './exit-codes.ts'
 
 /** What the options of `withConfig` give. None has a default, so that the files can win. */
 export interface ConfigArguments {
@@ -25,6 +27,16 @@ export function loadFor(args: GivenConfig, flags: Record<string, unknown> = {}):
     ...configFlags(args, flags),
     returnerNames: (directories, packages) => findSources({ directories, packages, packageBase: '/' }).keys(),
   })
+}
+
+/**
+ * For a command that asks the agent, or stands in for it: a directory that was named and is not there is most often misspelt, and the
+ * defaults would be those of another minion.
+ *
+ * @throws CliError
+ */
+export function refuseMissingDirectory({ configDir }: Pick<GivenConfig, 'configDir'>): void {
+  if (configDir !== undefined && !existsSync(configDir)) throw new CliError(`-c ${configDir} does not exist; name the directory of the minion's configuration`, EXIT.usage)
 }
 
 /** Where a configuration is to be read from, and what the command line sets above it. */

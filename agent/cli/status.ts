@@ -4,7 +4,7 @@ import { callControl } from '../control/client.ts'
 import { controlSocketPath } from '../control/protocol.ts'
 import type { AgentStatus } from '../control/status.ts'
 import { shownDestination } from './destination-column.ts'
-import { type ConfigArguments, loadFor, withConfig } from './options.ts'
+import { type ConfigArguments, loadFor, refuseMissingDirectory, withConfig } from './options.ts'
 import { cutTo, formatTable, outputWidth, printable } from './table.ts'
 
 /** `brine status`: how the running agent is. */
@@ -17,6 +17,7 @@ export const command: CommandModule<unknown, ConfigArguments & { json: boolean }
       .example('$0 status', 'masters, and what waits for each destination')
       .example('$0 status --json', 'for monitoring; exit code 69 when no agent runs'),
   async handler(args) {
+    refuseMissingDirectory(args)
     const { config } = await loadFor(args)
     const status = (await callControl(controlSocketPath(config.sock_dir), 'status')) as AgentStatus
     console.log(args.json ? JSON.stringify(status, null, 2) : renderStatus(status, Date.now(), outputWidth(process.stdout)).join('\n'))

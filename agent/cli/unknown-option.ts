@@ -24,19 +24,25 @@ export interface KnownWords {
   options: readonly string[]
   /** The commands that may stand there. */
   commands: readonly string[]
+  /** The form of the command, `outbox show <return>`. */
+  usage?: string
+  /** What a word of that form may be, where that is known. */
+  choices?: Readonly<Record<string, readonly string[]>>
 }
 
 /**
  * What the parser complains of, as a person would say it: an unknown option as it was written, a value that is none of the choices
  * in one line, and what was probably meant.
  */
-export function inWords(message: string, { args, options, commands }: KnownWords): string {
+export function inWords(message: string, { args, options, commands, usage = '', choices: allowed = {} }: KnownWords): string {
   const choice = /^Invalid values:\s+Argument: (?<name>\S+), Given: "(?<given>[^]*?)", Choices: (?<choices>.*)$/m.exec(message)?.groups
   if (choice !== undefined) {
     const choices = [...(choice['choices'] ?? '').matchAll(/"([^"]*)"/g)].map(([, one]) => one ?? '')
     return `${choice['name']}: ${JSON.stringify(choice['given'])} is none of ${choices.join(', ')}${meant(suggestName(choice['given'] ?? '', choices))}`
   }
   if (args[0] === 'cmd' && message.startsWith('Not enough non-option')) return 'Name a target and a function: brine cmd TARGET FUNCTION'
+  const got = /^Not enough non-option arguments: got (\d+)/.exec(message)?.[1]
+  if (got !== undefined && usage.includes('<')) return missing(usage, Number(got), allowed)
   const given = /^Unknown arguments?: (?<names>.*)$/s.exec(message)?.groups?.['names']
   if (given === undefined) return message
   const names = given.split(', ')
@@ -48,6 +54,13 @@ export function inWords(message: string, { args, options, commands }: KnownWords
   if (asOption === undefined) return commands.length === 0 ? message : `Unknown command: ${given}${meant(suggestName(name, commands))}`
   const near = suggestName(name, options.filter((each) => each.length > 1))
   return `Unknown option: ${asOption.replace(/=.*$/s, '')}${meant(near === undefined ? undefined : `--${near}`)}`
+}
+
+/** The first word that is missing, what it may be, and the whole form. */
+function missing(usage: string, got: number, allowed: Readonly<Record<string, readonly string[]>>): string {
+  const name = [...usage.matchAll(/<([^>.]+)(?:\.\.)?>/g)][got]?.[1] ?? ''
+  const choices = allowed[name]
+  return `Say which ${name}${choices === undefined ? '' : ` (${choices.join(', ')})`}: brine ${usage}`
 }
 
 function meant(near: string | undefined): string {

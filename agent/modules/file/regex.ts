@@ -14,6 +14,8 @@ import type { BuiltinContext } from '../services.ts'
 /** Longer than this nothing may hold up the agent. */
 const momentMs = 100
 const timeLimitMs = 3000
+/** Of the process (MiB): a text of the largest size, as JSON, with its replacement. */
+const heapLimitMib = 1024
 const largestAnswer = 512 * 1024 * 1024
 const longestPattern = 64 * 1024
 
@@ -176,7 +178,7 @@ process.stdin.setEncoding('utf8').on('data', (part) => { given += part }).on('en
 })`
 
 async function evaluateApart({ agent }: BuiltinContext, stdin: string): Promise<unknown> {
-  const request = { file: process.execPath, args: ['-e', program], cwd: '/', env: agent.environment, stdin, timeoutMs: timeLimitMs, outputLimitBytes: largestAnswer }
+  const request = { file: process.execPath, args: [`--max-old-space-size=${heapLimitMib}`, '-e', program], cwd: '/', env: agent.environment, stdin, timeoutMs: timeLimitMs, outputLimitBytes: largestAnswer }
   const { timedOut, retcode, stdout, stderr } = await agent.command(request)
   if (timedOut) throw new CommandExecutionError(`the regular expression took longer than ${timeLimitMs / 1000} seconds`)
   if (retcode !== 0 || stdout.totalBytes > stdout.bytes.length) {

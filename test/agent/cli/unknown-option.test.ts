@@ -27,3 +27,12 @@ test.each([
 test('a word too many is no command where there are none', () => {
   expect(inWords('Unknown argument: web1', { args: ['web1'], options: known, commands: [] })).toBe('Unknown argument: web1')
 })
+
+test.each([
+  ['got 0, need at least 2', 'Say which name: brine returner read <name> <what> [about]'],
+  ['got 1, need at least 2', 'Say which what (jid, fun): brine returner read <name> <what> [about]'],
+])('a word too few, %s, is named', (message, expected) => {
+  const words = { args: [], options: known, commands: [], usage: 'returner read <name> <what> [about]', choices: { what: ['jid', 'fun'] } }
+
+  expect(inWords(`Not enough non-option arguments: ${message}`, words)).toBe(expected)
+})
