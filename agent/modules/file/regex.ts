@@ -178,7 +178,8 @@ process.stdin.setEncoding('utf8').on('data', (part) => { given += part }).on('en
 })`
 
 async function evaluateApart({ agent }: BuiltinContext, stdin: string): Promise<unknown> {
-  const request = { file: process.execPath, args: [`--max-old-space-size=${heapLimitMib}`, '-e', program], cwd: '/', env: agent.environment, stdin, timeoutMs: timeLimitMs, outputLimitBytes: largestAnswer }
+  const args = [`--max-old-space-size=${heapLimitMib}`, '-e', program]
+  const request = { file: process.execPath, args, cwd: '/', env: agent.environment, stdin, timeoutMs: timeLimitMs, outputLimitBytes: largestAnswer }
   const { timedOut, retcode, stdout, stderr } = await agent.command(request)
   if (timedOut) throw new CommandExecutionError(`the regular expression took longer than ${timeLimitMs / 1000} seconds`)
   if (retcode !== 0 || stdout.totalBytes > stdout.bytes.length) {

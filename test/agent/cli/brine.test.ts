@@ -43,7 +43,7 @@ describe('the command line', () => {
     [['key', 'lst'], /action: "lst" is none of list, .*; did you mean list\?/],
     [['outbox', '-c', 'x', 'foo'], /Unknown command: foo\nTry: brine outbox --help/],
     [['key', 'list', '-c', '/nowhere'], /^brine: -c \/nowhere does not exist; name the directory/],
-    [['config', 'check', '-c'], /Not enough arguments following: c\nTry: brine config --help/],
+    [['config', 'check', '-c'], /Not enough arguments following: c\nTry: brine config check --help/],
     [['cmd', '*'], /Name a target and a function: brine cmd TARGET FUNCTION\nTry: brine cmd --help/],
     [['outbox', 'purge'], /say which to purge, or --all/],
     [['outbox', 'list', '--limit', 'x'], /--limit: write a whole number/],
