@@ -16,6 +16,7 @@ export const builtInReturners: Readonly<Record<string, () => Promise<ReturnerMod
   nats: () => import('./nats/index.ts'),
   pgjsonb: () => import('./pgjsonb/index.ts'),
   postgres: () => import('./postgres/index.ts'),
+  rabbitmq: () => import('./rabbitmq/index.ts'),
   rawfile_json: () => import('./rawfile_json/index.ts'),
   slack_webhook: () => import('./slack_webhook/index.ts'),
   splunk: () => import('./splunk/index.ts'),
