@@ -115,7 +115,7 @@ export async function measureBoth(settings: BenchSettings): Promise<void> {
   const rows: string[] = []
   const row = async (name: string, unit: string, measure: (subject: Subject) => Promise<number>) => {
     const [a, b] = [await measure(ours), await measure(stock)]
-    rows.push(`| ${name} | ${a.toFixed(1)} ${unit} | ${b.toFixed(1)} ${unit} | ${b === 0 ? '–' : `${(a / b).toFixed(2)}×`} |`)
+    rows.push(`| ${name} | ${a.toFixed(2)} ${unit} | ${b.toFixed(2)} ${unit} | ${b === 0 ? '–' : `${(a / b).toFixed(2)}×`} |`)
     console.log(rows.at(-1))
   }
   try {
