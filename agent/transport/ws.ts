@@ -1,9 +1,11 @@
 import { WebSocket } from 'ws'
 import { type Endpoint, hostPort, publishEndpoint, requestEndpoint } from './address.ts'
+import { whenOpen } from './opening.ts'
 import { TransportError } from './port.ts'
+import { reasonOf } from './reason.ts'
 import { createReplyQueue } from './reply-queue.ts'
 import { DEFAULT_MAX_MESSAGE_BYTES } from './settings.ts'
-import { keepAlive, reasonOf } from './stream.ts'
+import { keepAlive } from './stream.ts'
 import { tlsOptions } from './tls.ts'
 import type { MasterAddress } from './address.ts'
 import type { RequestSocket, Socket, Transport } from './port.ts'
@@ -81,7 +83,6 @@ function publishSocket(socket: WebSocket): Socket {
 async function open(
   endpoint: Endpoint, settings: WsSettings, clock: Clock, signal: AbortSignal, onMessage: (message: Uint8Array, from: WebSocket) => void,
 ): Promise<WebSocket> {
-  const { promise, resolve, reject } = Promise.withResolvers<WebSocket>()
   const tls = await tlsOf(endpoint, settings)
   if (signal.aborted) throw new TransportError('ABORTED', 'the connect was given up')
   const socket = new WebSocket(`${endpoint.isTls ? 'wss' : 'ws'}://${hostPort(endpoint)}${endpoint.path}`, {
@@ -91,31 +92,12 @@ async function open(
     followRedirects: false,
     maxPayload: settings.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES,
   })
-  const fail = (code: 'UNREACHABLE' | 'ABORTED', why: string, cause?: unknown): void => {
-    reject(new TransportError(code, `${hostPort(endpoint)} cannot be reached: ${why}`, { cause }))
-    socket.terminate()
-  }
-  const onAbort = (): void => fail('ABORTED', 'given up')
-  const cancelTimer = clock.timer(settings.connectTimeoutMs, () => fail('UNREACHABLE', `no answer within ${settings.connectTimeoutMs} ms`))
-  const settled = (): void => {
-    cancelTimer()
-    signal.removeEventListener('abort', onAbort)
-  }
-  signal.addEventListener('abort', onAbort)
+  const opened = whenOpen({ socket, endpoint, event: 'open', timeoutMs: settings.connectTimeoutMs, destroy: () => socket.terminate() }, clock, signal)
   socket.on('message', (data: Buffer, isBinary) => {
     if (isBinary) onMessage(data, socket)
   })
-  socket.on('error', (error) => fail('UNREACHABLE', reasonOf(error), error))
   socket.on('upgrade', (response) => keepAlive(response.socket, settings.keepAlive))
-  socket.once('close', () => {
-    settled()
-    fail('UNREACHABLE', 'the socket has ended')
-  })
-  socket.once('open', () => {
-    settled()
-    resolve(socket)
-  })
-  return promise
+  return opened
 }
 
 async function tlsOf({ isTls }: Endpoint, settings: WsSettings): Promise<Awaited<ReturnType<typeof tlsOptions>>> {

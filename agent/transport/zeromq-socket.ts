@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { TransportError } from './port.ts'
-import { reasonOf } from './stream.ts'
+import { reasonOf } from './reason.ts'
 import type { Socket } from './port.ts'
 import type { Clock } from '../clock.ts'
 import type * as Zeromq from 'zeromq'

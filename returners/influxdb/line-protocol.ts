@@ -21,6 +21,5 @@ export function lineOf({ measurement, tags, fields, time }: Point): string {
 
 /** A text as a tag can hold it: on one line, and not with a backslash at its end, which would quote what follows. */
 export function tagText(value: string): string {
-  // eslint-disable-next-line no-control-regex
-  return value.replaceAll(/[\u0000-\u001f\u007f]/g, ' ').replace(/\\+$/, '').toWellFormed()
+  return value.replaceAll(/\p{Cc}/gu, ' ').replace(/\\+$/, '').toWellFormed()
 }

@@ -1,8 +1,6 @@
-import { defineReturner, JOB_CACHE, type ReturnerContext, type ReturnerHandle } from '../contract.ts'
-import { eventsOf, jobCacheOf } from '../lib/salt-job-cache.ts'
-import { rowOf } from '../lib/salt-rows.ts'
+import { defineReturner, JOB_CACHE } from '../contract.ts'
+import { openSqlHandle } from '../lib/salt-sql-handle.ts'
 import { schemaText } from '../lib/salt-tables.ts'
-import { storeBatch } from '../lib/store-batch.ts'
 import { checkMysql } from './check.ts'
 import { type Options, options } from './options.ts'
 import { schema, schemaHead } from './schema.ts'
@@ -23,21 +21,5 @@ export default defineReturner<Options>({
   schema: schemaText(schemaHead, schema),
   deadlineSeconds: ({ timeout, connect_timeout }) => timeout + connect_timeout + 5,
   check: (settings, _context, { create }) => checkMysql(settings, create),
-  open: openHandle,
+  open: (settings, context) => openSqlHandle(createMysqlStore(settings, context), context),
 })
-
-async function openHandle(settings: Options, context: ReturnerContext): Promise<ReturnerHandle> {
-  const store = createMysqlStore(settings, context)
-  try {
-    await store.open()
-  } catch (error) {
-    await store.close()
-    throw error
-  }
-  return {
-    returner: (items, signal) => storeBatch(items, (some) => store.writeReturns(some.map(rowOf), signal)),
-    ...jobCacheOf(store, context),
-    ...eventsOf(store, context),
-    close: () => store.close(),
-  }
-}

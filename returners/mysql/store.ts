@@ -3,23 +3,15 @@ import { PermanentError, type ReturnerContext } from '../contract.ts'
 import { bounded } from '../lib/bounded.ts'
 import { asciiJson } from '../lib/json-text.ts'
 import { createLease, type Lease } from '../lib/lease.ts'
-import type { EventTable, JobCacheTables, Load } from '../lib/salt-job-cache.ts'
+import type { Load } from '../lib/salt-job-cache.ts'
 import { type NewRow, type StoredRow, withoutRepeats } from '../lib/salt-rows.ts'
+import type { SqlStore } from '../lib/salt-sql-handle.ts'
 import { type Column, expectReturns, fittedFunction } from '../lib/salt-tables.ts'
 import { readTables } from './check.ts'
 import { cleaning } from './clean.ts'
 import { connectMysql, type MysqlConnection, placeOf, type Row } from './connection.ts'
 import { mysqlError, survivesMysql } from './errors.ts'
 import type { Options } from './options.ts'
-
-/** Salt's tables in a MySQL or MariaDB database: connections for writing, reading and cleaning, each opened when needed. */
-export interface MysqlStore extends JobCacheTables, EventTable {
-  /** Connects and looks at the tables, so that what is wrong is said before anything is sent. */
-  open(): Promise<void>
-  /** Writes rows: one per job and minion. */
-  writeReturns(rows: readonly NewRow[], signal: AbortSignal): Promise<void>
-  close(): Promise<void>
-}
 
 interface Opened extends MysqlConnection {
   /** Of salt_returns. */
@@ -35,7 +27,7 @@ const CLEANING_SECONDS = 600
 const statementSlack = 1024
 
 /** A store over the tables of one database. Nothing is connected yet. */
-export function createMysqlStore(settings: Options, context: ReturnerContext): MysqlStore {
+export function createMysqlStore(settings: Options, context: ReturnerContext): SqlStore {
   const place = placeOf(settings)
   const lease = () => createLease<Opened>({
     open: (signal) => connectAndLook(settings, signal),

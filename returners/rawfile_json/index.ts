@@ -2,6 +2,7 @@ import { constants } from 'node:fs'
 import { type FileHandle, mkdir, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { defineReturner, OperatorError, type ReturnItem, type SaltEvent } from '../contract.ts'
+import { syncDirectory } from '../lib/durable-file.ts'
 import { fileError } from '../lib/file-error.ts'
 import { type Options, options } from './options.ts'
 
@@ -63,14 +64,4 @@ async function writeAll(file: FileHandle, bytes: Buffer): Promise<void> {
 async function endsLine(file: FileHandle, size: number): Promise<boolean> {
   const { buffer, bytesRead } = await file.read(Buffer.alloc(1), 0, 1, size - 1)
   return bytesRead === 0 || buffer[0] === 0x0a
-}
-
-/** A new file's name is only safe when its directory is. */
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r')
-  try {
-    await directory.sync()
-  } finally {
-    await directory.close()
-  }
 }

@@ -1,8 +1,6 @@
-import { JOB_CACHE, type ReturnerContext, type ReturnerDefinition, type ReturnerHandle, type TargetFinding } from '../../contract.ts'
-import { eventsOf, jobCacheOf } from '../salt-job-cache.ts'
-import { rowOf } from '../salt-rows.ts'
+import { JOB_CACHE, type ReturnerDefinition, type TargetFinding } from '../../contract.ts'
+import { openSqlHandle } from '../salt-sql-handle.ts'
 import { type Schema, schemaText } from '../salt-tables.ts'
-import { storeBatch } from '../store-batch.ts'
 import { checkPg } from './check.ts'
 import type { PgTarget } from './connection.ts'
 import type { PgSettings } from './options.ts'
@@ -37,22 +35,6 @@ export function pgReturner<Options extends PgSettings>(own: PgReturner<Options>)
     schema: schemaText(own.schemaHead, own.schema),
     deadlineSeconds: ({ timeout, connect_timeout }) => timeout + connect_timeout + 5,
     check: (settings, _context, { create }): Promise<TargetFinding[]> => checkPg(targetOf(settings), own.schema, own.json, create),
-    open: (settings, context) => openHandle(targetOf(settings), own.flavour, context),
-  }
-}
-
-async function openHandle(target: PgTarget, flavour: PgFlavour, context: ReturnerContext): Promise<ReturnerHandle> {
-  const store = createPgStore(target, flavour, context)
-  try {
-    await store.open()
-  } catch (error) {
-    await store.close()
-    throw error
-  }
-  return {
-    returner: (items, signal) => storeBatch(items, (some) => store.writeReturns(some.map(rowOf), signal)),
-    ...jobCacheOf(store, context),
-    ...eventsOf(store, context),
-    close: () => store.close(),
+    open: (settings, context) => openSqlHandle(createPgStore(targetOf(settings), own.flavour, context), context),
   }
 }

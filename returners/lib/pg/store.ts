@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import type { ReturnerContext } from '../../contract.ts'
 import { bounded } from '../bounded.ts'
 import { createLease, type Lease } from '../lease.ts'
-import type { EventTable, JobCacheTables } from '../salt-job-cache.ts'
 import { type NewRow, type StoredRow, withoutRepeats } from '../salt-rows.ts'
+import type { SqlStore } from '../salt-sql-handle.ts'
 import { type Column, expectReturns, fittedFunction } from '../salt-tables.ts'
 import { cleaning } from './clean.ts'
 import { readTables } from './columns.ts'
@@ -20,15 +20,6 @@ export interface PgFlavour {
   fromColumn(json: string): unknown
 }
 
-/** Salt's tables in a PostgreSQL database: connections for writing, reading and cleaning, each opened when needed. */
-export interface PgStore extends JobCacheTables, EventTable {
-  /** Connects and looks at the tables, so that what is wrong is said before anything is sent. */
-  open(): Promise<void>
-  /** Writes all rows in one transaction: one row per job and minion. */
-  writeReturns(rows: readonly NewRow[], signal: AbortSignal): Promise<void>
-  close(): Promise<void>
-}
-
 interface Opened extends PgConnection {
   /** Of salt_returns. */
   columns: ReadonlyMap<string, Column>
@@ -40,7 +31,7 @@ const never = new AbortController().signal
 const CLEANING_SECONDS = 600
 
 /** A store over the tables of one database. Nothing is connected yet. */
-export function createPgStore(target: PgTarget, flavour: PgFlavour, context: ReturnerContext): PgStore {
+export function createPgStore(target: PgTarget, flavour: PgFlavour, context: ReturnerContext): SqlStore {
   const place = placeOf(target)
   const { timeout, archive_jobs } = target.settings
   const lease = () => createLease<Opened>({

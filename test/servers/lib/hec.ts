@@ -1,5 +1,4 @@
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { startHttpSink } from '../../helpers/http-sink.ts'
 
 /** One event as the collector took it. */
 export interface HecEvent {
@@ -26,47 +25,36 @@ export async function startHec(): Promise<Hec> {
   const token = '0f1c-a-token'
   const events: HecEvent[] = []
   let refusal: Parameters<Hec['refuse']>[0] = null
-  const server = createServer((request, reply) => {
-    const chunks: Buffer[] = []
-    request.on('data', (chunk: Buffer) => chunks.push(chunk))
-    request.on('end', () => {
-      const answer = (status: number, code: number, text: string, more: Record<string, unknown> = {}): void =>
-        void reply.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify({ text, code, ...more }))
-      if (refusal !== null) {
-        const { status, code, text, retryAfter, once } = refusal
-        if (once === true) refusal = null
-        if (retryAfter !== undefined) reply.setHeader('retry-after', retryAfter)
-        return answer(status, code, text)
-      }
-      if (request.method !== 'POST' || request.url !== '/services/collector/event') return answer(404, 404, 'The requested URL was not found on this server.')
-      if (request.headers.authorization === undefined) return answer(401, 2, 'Token is required')
-      if (request.headers.authorization !== `Splunk ${token}`) return answer(403, 4, 'Invalid token')
-      const taken = readEvents(Buffer.concat(chunks).toString('utf8'))
-      if (taken.length === 0) return answer(400, 5, 'No data')
-      for (const [number, event] of taken.entries()) {
-        const fault = faultOf(event)
-        if (fault !== null) return answer(400, fault.code, fault.text, { 'invalid-event-number': number })
-        events.push(event as HecEvent)
-      }
-      answer(200, 0, 'Success')
-    })
-  })
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve)
+  const sink = await startHttpSink(({ method, path, headers, body }, reply) => {
+    const answer = (status: number, code: number, text: string, more: Record<string, unknown> = {}): void =>
+      void reply.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify({ text, code, ...more }))
+    if (refusal !== null) {
+      const { status, code, text, retryAfter, once } = refusal
+      if (once === true) refusal = null
+      if (retryAfter !== undefined) reply.setHeader('retry-after', retryAfter)
+      return answer(status, code, text)
+    }
+    if (method !== 'POST' || path !== '/services/collector/event') return answer(404, 404, 'The requested URL was not found on this server.')
+    if (headers.authorization === undefined) return answer(401, 2, 'Token is required')
+    if (headers.authorization !== `Splunk ${token}`) return answer(403, 4, 'Invalid token')
+    const taken = readEvents(body)
+    if (taken.length === 0) return answer(400, 5, 'No data')
+    for (const [number, event] of taken.entries()) {
+      const fault = faultOf(event)
+      if (fault !== null) return answer(400, fault.code, fault.text, { 'invalid-event-number': number })
+      events.push(event as HecEvent)
+    }
+    answer(200, 0, 'Success')
   })
   return {
     title: 'a strict collector of ours, in place of Splunk',
-    port: (server.address() as AddressInfo).port,
+    port: Number(new URL(sink.url).port),
     token,
     events,
     refuse: (answer) => {
       refusal = answer
     },
-    stop: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve())
-        server.closeAllConnections()
-      }),
+    stop: sink.close,
   }
 }
 

@@ -1,5 +1,4 @@
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { startHttpSink } from '../../helpers/http-sink.ts'
 
 export interface Influx2 {
   title: string
@@ -17,37 +16,21 @@ const LINE = /^(\w+(?:,\w+=(?:[^,= \\\n]|\\[,= ]|\\(?![,= ]))+)+) \w+="(?:[^"\\]
 export async function startInflux2(): Promise<Influx2> {
   const token = 'a-token=='
   const points = new Map<string, string>()
-  const server = createServer((request, reply) => {
-    const chunks: Buffer[] = []
-    request.on('data', (chunk: Buffer) => chunks.push(chunk))
-    request.on('end', () => {
-      const answer = (status: number, code: string, message: string): void => void reply.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify({ code, message }))
-      const url = new URL(request.url ?? '/', 'http://localhost')
-      if (request.method !== 'POST' || url.pathname !== '/api/v2/write') return answer(404, 'not found', 'path not found')
-      if (request.headers.authorization !== `Token ${token}`) return answer(401, 'unauthorized', 'unauthorized access')
-      if (url.searchParams.get('org') !== 'ops') return answer(404, 'not found', `organization name "${url.searchParams.get('org')}" not found`)
-      if (url.searchParams.get('bucket') !== 'salt') return answer(404, 'not found', `bucket "${url.searchParams.get('bucket')}" not found`)
-      if (url.searchParams.get('precision') !== 'ns') return answer(400, 'invalid', 'invalid precision')
-      for (const line of Buffer.concat(chunks).toString('utf8').split(/\n(?=returns,|jids,)/)) {
-        const found = LINE.exec(line)
-        if (found === null) return answer(400, 'invalid', `unable to parse '${line.slice(0, 80)}'`)
-        points.set(`${found[1]} ${found[2]}`, line)
-      }
-      reply.writeHead(204).end()
-    })
+  const sink = await startHttpSink(({ method, path, headers, body }, reply) => {
+    const answer = (status: number, code: string, message: string): void =>
+      void reply.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify({ code, message }))
+    const { pathname, searchParams: asked } = new URL(path, 'http://localhost')
+    if (method !== 'POST' || pathname !== '/api/v2/write') return answer(404, 'not found', 'path not found')
+    if (headers.authorization !== `Token ${token}`) return answer(401, 'unauthorized', 'unauthorized access')
+    if (asked.get('org') !== 'ops') return answer(404, 'not found', `organization name "${asked.get('org')}" not found`)
+    if (asked.get('bucket') !== 'salt') return answer(404, 'not found', `bucket "${asked.get('bucket')}" not found`)
+    if (asked.get('precision') !== 'ns') return answer(400, 'invalid', 'invalid precision')
+    for (const line of body.split(/\n(?=returns,|jids,)/)) {
+      const found = LINE.exec(line)
+      if (found === null) return answer(400, 'invalid', `unable to parse '${line.slice(0, 80)}'`)
+      points.set(`${found[1]} ${found[2]}`, line)
+    }
+    reply.writeHead(204).end()
   })
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve)
-  })
-  return {
-    title: 'a strict write endpoint of ours, in place of InfluxDB 2',
-    port: (server.address() as AddressInfo).port,
-    token,
-    points,
-    stop: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve())
-        server.closeAllConnections()
-      }),
-  }
+  return { title: 'a strict write endpoint of ours, in place of InfluxDB 2', port: Number(new URL(sink.url).port), token, points, stop: sink.close }
 }

@@ -1,5 +1,4 @@
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { startHttpSink } from '../../helpers/http-sink.ts'
 
 export interface Slack {
   title: string
@@ -20,42 +19,30 @@ export async function startSlack(): Promise<Slack> {
   const hook = '/services/T000/B000/XXXX'
   const messages: Slack['messages'] = []
   let refusal: Parameters<Slack['refuse']>[0] = null
-  const server = createServer((request, reply) => {
-    const chunks: Buffer[] = []
-    request.on('data', (chunk: Buffer) => chunks.push(chunk))
-    request.on('end', () => {
-      const answer = (status: number, text: string): void => void reply.writeHead(status, { 'content-type': 'text/html' }).end(text)
-      if (refusal !== null) {
-        const { status, text, retryAfter, once } = refusal
-        if (once === true) refusal = null
-        if (retryAfter !== undefined) reply.setHeader('retry-after', retryAfter)
-        return answer(status, text)
-      }
-      if (request.url !== hook) return answer(404, 'no_service')
-      const body = Buffer.concat(chunks)
-      const message = readMessage(body.toString('utf8'))
-      if (message === null || body.length > MAX_BODY) return answer(400, 'invalid_payload')
-      if (message.attachments.length === 0) return answer(400, 'no_text')
-      messages.push(message)
-      answer(200, 'ok')
-    })
-  })
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve)
+  const sink = await startHttpSink(({ path, body }, reply) => {
+    const answer = (status: number, text: string): void => void reply.writeHead(status, { 'content-type': 'text/html' }).end(text)
+    if (refusal !== null) {
+      const { status, text, retryAfter, once } = refusal
+      if (once === true) refusal = null
+      if (retryAfter !== undefined) reply.setHeader('retry-after', retryAfter)
+      return answer(status, text)
+    }
+    if (path !== hook) return answer(404, 'no_service')
+    const message = readMessage(body)
+    if (message === null || Buffer.byteLength(body) > MAX_BODY) return answer(400, 'invalid_payload')
+    if (message.attachments.length === 0) return answer(400, 'no_text')
+    messages.push(message)
+    answer(200, 'ok')
   })
   return {
     title: 'a strict webhook of ours, in place of Slack',
-    port: (server.address() as AddressInfo).port,
+    port: Number(new URL(sink.url).port),
     hook,
     messages,
     refuse: (answer) => {
       refusal = answer
     },
-    stop: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve())
-        server.closeAllConnections()
-      }),
+    stop: sink.close,
   }
 }
 
