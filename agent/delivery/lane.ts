@@ -10,7 +10,10 @@
  *             → open
  *   stopped   from anywhere by `stop`, for good.
  *
- * `pump` is the only place that starts sends. Everything that may change its mind (a commit, an end of a send, a timer, an
+ * Each batch is a flight: claimed, at the destination once a place there is free, answered, stored; where more is queued than a batch
+ * holds, the next one is claimed ahead. One that loses its reason to go while it waits is given back untried.
+ *
+ * `pump` is the only place that starts flights. Everything that may change its mind (a commit, an end of a send, a timer, an
  * operator) only wakes it. A fault inside it is told and met with a pause, never with silence.
  */
 import type { Clock } from '../clock.ts'
@@ -26,6 +29,7 @@ import { createDrainRate } from './drain-rate.ts'
 import type { DrainSettings } from './drain-rate.ts'
 import { createLinger } from './linger.ts'
 import type { Judgement } from './judgement.ts'
+import { createPlaces } from './places.ts'
 import type { Destination } from './port.ts'
 import { retryDelay } from './retry-policy.ts'
 import type { RetrySettings } from './retry-policy.ts'
@@ -104,6 +108,7 @@ export function createLane(ref: DestinationRef, settings: LaneSettings, deps: La
   const claimer = createClaimer(ref.name, outbox, drain, clock)
   const linger = createLinger(ref.name, outbox, clock)
   const flights = new Set<Flight>()
+  const places = createPlaces()
   const stopping = new AbortController()
   const counts = { delivered: 0, retried: 0, resent: 0 }
   let mode: Mode = { kind: 'closed' }
@@ -147,7 +152,7 @@ export function createLane(ref: DestinationRef, settings: LaneSettings, deps: La
       if (waitMs > 0) return waitMs
       const probe = breaker.state.mode === 'down'
       const room = settings.maxInFlightBytes - bytesInFlight()
-      if (flights.size > 0 && (probe || flights.size >= destination.maxInFlight || room <= 0)) return Infinity
+      if (flights.size > 0 && (probe || room <= 0 || !hasRoom(destination))) return Infinity
       const lingerMs = probe ? 0 : linger.waitMs(destination)
       if (lingerMs > 0) return lingerMs
       const batch = probe
@@ -156,6 +161,15 @@ export function createLane(ref: DestinationRef, settings: LaneSettings, deps: La
       if (batch.length === 0) return claimer.waitMs()
       launch(batch, destination, probe)
     }
+  }
+
+  /**
+   * Whether one more batch may be taken: for a place at the destination, or, where a whole one waits, ahead of the place, so that the
+   * destination waits neither for the outbox to read the next batch nor for it to store what became of the last.
+   */
+  function hasRoom({ maxInFlight, maxBatch }: Destination): boolean {
+    if (flights.size < maxInFlight) return true
+    return flights.size < 2 * maxInFlight && outbox.queuedCount(ref.name) - itemsInFlight() >= maxBatch
   }
 
   function opened(): Destination | undefined {
@@ -180,7 +194,6 @@ export function createLane(ref: DestinationRef, settings: LaneSettings, deps: La
 
   function launch(items: ClaimedDelivery[], destination: Destination, probe: boolean): void {
     if (probe) breaker.probe()
-    counts.resent += items.filter((item) => item.attempts > 0).length
     const bytes = items.reduce((sum, item) => sum + item.body.length, 0)
     const flight: Flight = { items, bytes, done: Promise.resolve() }
     flights.add(flight)
@@ -188,30 +201,42 @@ export function createLane(ref: DestinationRef, settings: LaneSettings, deps: La
   }
 
   async function fly(flight: Flight, destination: Destination, probe: boolean): Promise<void> {
+    const leave = await places.take(destination.maxInFlight)
     try {
-      const abandoned = await carry(flight.items, destination, {
+      if (!mayGo(destination, probe)) return outbox.release(flight.items.map((item) => item.deliveryId))
+      counts.resent += flight.items.filter((item) => item.attempts > 0).length
+      await carry(flight.items, destination, {
         outbox,
         settler,
         clock,
         limits: settings.send,
         stop: stopping.signal,
         judged: (judgement) => judged(judgement, probe),
+        answered: (abandoned) => {
+          if (abandoned) retire(destination)
+          leave()
+        },
         context: () => ({
           settings: settings.retry,
           random: () => clock.random(),
           viewVersion: destination.viewVersion,
         }),
       })
-      if (abandoned) retire(destination)
       faults = 0
     } catch (error) {
       breaker.failure('destination', { probe, items: [] })
       outbox.release(flight.items.map((item) => item.deliveryId))
       fault(error)
     } finally {
+      leave()
       flights.delete(flight)
       wake()
     }
+  }
+
+  /** False for a batch that was taken ahead when things have changed meanwhile: it goes back untried. */
+  function mayGo(destination: Destination, probe: boolean): boolean {
+    return mode.kind === 'open' && mode.destination === destination && !mode.stale && (probe || breaker.state.mode === 'healthy')
   }
 
   function judged(judgement: Judgement, probe: boolean): void {
@@ -269,6 +294,12 @@ export function createLane(ref: DestinationRef, settings: LaneSettings, deps: La
   function nextAttemptAt(): number | null {
     const waitMs = mode.kind === 'paused' ? mode.until - clock.monotonic() : breaker.waitMs()
     return waitMs > 0 && waitMs < Infinity ? clock.now() + waitMs : null
+  }
+
+  function itemsInFlight(): number {
+    let sum = 0
+    for (const flight of flights) sum += flight.items.length
+    return sum
   }
 
   function bytesInFlight(): number {
