@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { getPriority, setPriority } from 'node:os'
 import type { Duplex, Readable } from 'node:stream'
 import type { Clock } from '../clock.ts'
 import { entryPoint } from '../entry-points.ts'
@@ -21,6 +22,9 @@ const heapShare = 0.75
 /** After the end of the process: a descendant in a group of its own may hold the pipes for ever. */
 const lastOutputMs = 500
 const mebibyte = 1024 * 1024
+/** Added to the agent's own niceness: about a tenth of the processor where others want it. */
+const politeness = 10
+const highestNiceness = 19
 
 export interface ChildSettings {
   environment: Record<string, string>
@@ -47,6 +51,8 @@ export interface ReturnerProcess {
   kill(reason: string): void
   /** The same for one that has done its work: what it started in a group of its own may stay. */
   dismiss(reason: string): void
+  /** Whether it leaves the processor to others that want it: for one that is not known to be well. */
+  setPolite(polite: boolean): void
   /** Why it ended or is being ended; undefined while it lives. */
   endReason(): string | undefined
   /** Resolves with the reason when the process is gone. */
@@ -152,6 +158,7 @@ export function startProcess(settings: ChildSettings, clock: Clock, log: Logger)
       dismissed ||= reason === undefined
       kill(why)
     },
+    setPolite: (polite) => setNiceness(child.pid, polite ? politeness : 0),
     endReason: () => reason,
     request: (body, started) =>
       new Promise<Answer>((resolve) => {
@@ -181,6 +188,16 @@ function nodeOptions(settings: ChildSettings): string[] {
     '--disable-warning=ExperimentalWarning',
     '--disable-warning=MODULE_TYPELESS_PACKAGE_JSON',
   ]
+}
+
+/** As far as the system allows: only root takes politeness back. */
+function setNiceness(pid: number | undefined, added: number): void {
+  if (pid === undefined) return
+  try {
+    setPriority(pid, Math.min(highestNiceness, getPriority() + added))
+  } catch {
+    // It is gone already, or stays polite.
+  }
 }
 
 function endGroup(pid: number | undefined): void {

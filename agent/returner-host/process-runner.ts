@@ -97,6 +97,8 @@ export function createProcessRunner(settings: ProcessRunnerSettings, clock: Cloc
     }
     secrets = prepared.secrets
     const process = startProcess({ ...settings.child, memoryLimitBytes: limits.memoryLimitBytes, scrub: hide }, clock, log)
+    // One that crashes again and again costs most while it starts: not at the expense of those that are well.
+    if (crashes > 0) process.setPolite(true)
     current = process
     void process.ended.then((reason) => died(process, reason))
     const opened = await loadOpen(process, prepared, settings.context, limits.startTimeoutMs, clock)
@@ -209,6 +211,7 @@ export function createProcessRunner(settings: ProcessRunnerSettings, clock: Cloc
       if (items.length === 0) return null
       const answer = await send(state.process, state.deadlineMs, items, AbortSignal.any([signal, stopAll.signal]))
       if (!answer.ok) return scrubFailure(answer.failure, secrets)
+      if (crashes > 0) state.process.setPolite(false)
       crashes = 0
       return null
     } finally {

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
+import { getPriority } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { packageRoot } from '../../../agent/entry-points.ts'
@@ -11,10 +12,11 @@ import { until } from '../../helpers/until.ts'
 let site: TestHost
 
 const hostile = ['hangs', 'loops', 'exits', 'segfaults', 'eats_buffers', 'shouts']
-const fixtures = [...hostile, 'appends', 'spawns', 'throws', 'forges', 'eats_heap'].map((name) => `${name}.ts`)
+const fixtures = [...hostile, 'appends', 'spawns', 'throws', 'forges', 'eats_heap', 'dies_once'].map((name) => `${name}.ts`)
 const config = (directory: string) => ({
   appends: { file: join(directory, 'appended') },
   spawns: { file: join(directory, 'spawned') },
+  dies_once: { file: join(directory, 'priorities') },
   'noise.forges': { how: 'noise' },
   'stranger.forges': { how: 'stranger' },
   'long.forges': { how: 'long' },
@@ -96,6 +98,19 @@ test('what a returner prints is bounded and does not block it', async () => {
   expect(printed.length).toBeGreaterThan(0)
   expect(printed.length).toBeLessThanOrEqual(20)
   expect(Math.max(...printed.map((line) => line.length))).toBeLessThan(400)
+})
+
+test('a process that died starts behind those that are well, until it is well itself', async () => {
+  const destination = await site.destination('dies_once')
+  expect(await destination.send([delivery(1)], notAborted)).toMatchObject({ kind: 'retry' })
+  await until(async () => (await destination.send([delivery(2)], notAborted)).kind === 'delivered', 'it has started again')
+  await destination.send([delivery(3)], notAborted)
+  await destination.close()
+
+  const own = getPriority()
+  const polite = Math.min(19, own + 10)
+  const priorities = readFileSync(join(site.directory, 'priorities'), 'utf8').trim().split('\n').map(Number)
+  expect(priorities).toEqual([own, polite, process.getuid?.() === 0 ? own : polite])
 })
 
 test('a healthy neighbour is not delayed by all of them together', async () => {
