@@ -5,12 +5,10 @@
  *   npm run bench:returners -- stores            only these: stores, neighbours, memory
  *   npm run bench:returners -- --returns 2000    fewer returns for a first look; 20,000 when absent
  */
-import { spawnSync } from 'node:child_process'
 import { cpus } from 'node:os'
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { packageRoot } from '../agent/entry-points.ts'
 import { printRows, type Row } from './bench/figures.ts'
+import { useBuild } from './bench/use-build.ts'
 
 const { values, positionals } = parseArgs({ options: { returns: { type: 'string', default: '20000' } }, allowPositionals: true })
 const returns = Number(values.returns)
@@ -30,10 +28,7 @@ const sections: Record<string, { title: string; measure: () => Promise<Row[]> }>
 
 const unknown = positionals.filter((name) => !Object.hasOwn(sections, name))
 if (unknown.length > 0) throw new Error(`unknown: ${unknown.join(', ')}; known are ${Object.keys(sections).join(', ')}`)
-// Processes are measured as they are installed: from the build.
-const built = spawnSync(process.execPath, [join(packageRoot, 'scripts/build.ts')], { stdio: ['ignore', 'ignore', 'inherit'] })
-if (built.status !== 0) throw new Error('the build failed')
-process.env['BRINE_DIST'] = '1'
+useBuild()
 console.log(`Node ${process.version}, ${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'}), ${returns} returns\n`)
 for (const [name, { title, measure }] of Object.entries(sections)) {
   if (positionals.length === 0 || positionals.includes(name)) printRows(title, await measure())

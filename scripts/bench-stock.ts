@@ -3,6 +3,7 @@
  * `[--idle-minutes 10] [--outage-seconds 120] [--pings 200]`. Ratios count: the times belong to the machine and to how busy it is.
  */
 import { parseArgs } from 'node:util'
+import { useBuild } from './bench/use-build.ts'
 import { measureBoth } from './lib/interop/bench.ts'
 
 const { values } = parseArgs({
@@ -18,6 +19,7 @@ const { values } = parseArgs({
 if (values.salt === undefined) {
   console.log('bench:stock: skipped, no Salt source tree was given (--salt DIR)')
 } else {
+  useBuild()
   const { salt: saltTree, python, transport } = values
   await measureBoth({ saltTree, python, transport, idleMinutes: Number(values['idle-minutes']), outageSeconds: Number(values['outage-seconds']), pings: Number(values.pings) })
 }

@@ -4,13 +4,11 @@
  *   npm run bench                    all of it
  *   npm run bench -- accept idle     only these: accept, life, roundtrip, idle, drain
  */
-import { spawnSync } from 'node:child_process'
 import { cpus } from 'node:os'
-import { join } from 'node:path'
-import { packageRoot } from '../agent/entry-points.ts'
 import { printRows, type Row } from './bench/figures.ts'
 import { measureDrain, measureIdle, measureRoundTrip } from './bench/minion.ts'
 import { measureAccept, measureLifeCycle } from './bench/store.ts'
+import { useBuild } from './bench/use-build.ts'
 
 const sections: Record<string, { title: string; measure: () => Promise<Row[]> }> = {
   accept: { title: 'accept (beside: bare better-sqlite3)', measure: measureAccept },
@@ -23,10 +21,7 @@ const sections: Record<string, { title: string; measure: () => Promise<Row[]> }>
 const wanted = process.argv.slice(2)
 const unknown = wanted.filter((name) => !Object.hasOwn(sections, name))
 if (unknown.length > 0) throw new Error(`unknown: ${unknown.join(', ')}; known are ${Object.keys(sections).join(', ')}`)
-// The minion is measured as it is installed: from the build.
-const built = spawnSync(process.execPath, [join(packageRoot, 'scripts/build.ts')], { stdio: ['ignore', 'ignore', 'inherit'] })
-if (built.status !== 0) throw new Error('the build failed')
-process.env['BRINE_DIST'] = '1'
+useBuild()
 console.log(`Node ${process.version}, ${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'})\n`)
 for (const [name, { title, measure }] of Object.entries(sections)) {
   if (wanted.length === 0 || wanted.includes(name)) printRows(title, await measure())

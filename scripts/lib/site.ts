@@ -65,8 +65,10 @@ export async function freePorts(): Promise<[number, number]> {
 /** The command as a person would start it, on this process's Node. */
 export const brineCommand = join(packageRoot, 'bin', 'brine')
 
-/** Halves the start of a command that runs from its TypeScript. */
-export const siteEnvironment = { ...process.env, NODE_COMPILE_CACHE: join(packageRoot, 'node_modules/.cache/brine') }
+/** Today's environment, with what halves the start of a command that runs from its TypeScript. */
+export function siteEnvironment(): NodeJS.ProcessEnv {
+  return { ...process.env, NODE_COMPILE_CACHE: join(packageRoot, 'node_modules/.cache/brine') }
+}
 
 function service(name: string, directory: string, args: string[]): Service {
   const logPath = join(directory, 'output.log')
@@ -76,7 +78,7 @@ function service(name: string, directory: string, args: string[]): Service {
     directory,
     start() {
       const log = openSync(logPath, 'a')
-      child = spawn(process.execPath, [brineCommand, ...args], { env: siteEnvironment, stdio: ['ignore', log, log] })
+      child = spawn(process.execPath, [brineCommand, ...args], { env: siteEnvironment(), stdio: ['ignore', log, log] })
     },
     async end(signal) {
       if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
@@ -134,7 +136,7 @@ export async function createSite(settings: SiteSettings): Promise<Site> {
     master,
     minions,
     async brine(args, options = {}) {
-      const child = spawn(process.execPath, [brineCommand, ...args], { env: siteEnvironment, stdio: ['ignore', 'pipe', 'pipe'] })
+      const child = spawn(process.execPath, [brineCommand, ...args], { env: siteEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] })
       let output = ''
       let errors = ''
       child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))

@@ -23,7 +23,7 @@ test('the blocks of the page run as they stand', async () => {
     writeFileSync(join(home, 'page.sh'), ["trap 'kill $(jobs -p) 2> /dev/null; wait' EXIT", ready, ...marked].join('\n'))
     const shell = spawn('bash', ['-eu', '-o', 'pipefail', join(home, 'page.sh')], {
       env: {
-        ...siteEnvironment,
+        ...siteEnvironment(),
         PATH: [join(packageRoot, 'bin'), dirname(process.execPath), process.env['PATH'] ?? ''].join(delimiter),
         BRINE_CONFIG_DIR: join(home, 'etc'),
         MASTER_DIR: site.master.directory,

@@ -24,7 +24,7 @@ it('the tour of the front page runs as it stands', async () => {
     .replace('interface: 127.0.0.1', `interface: 127.0.0.1\npublish_port: ${publish}\nret_port: ${request}`)
     .replace('id: web1', `id: web1\nmaster_port: ${request}`)
   writeFileSync(join(home, 'tour.sh'), script)
-  const shell = spawn('bash', ['-e', join(home, 'tour.sh')], { cwd: packageRoot, env: siteEnvironment, stdio: ['ignore', 'pipe', 'pipe'] })
+  const shell = spawn('bash', ['-e', join(home, 'tour.sh')], { cwd: packageRoot, env: siteEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   shell.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
   shell.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()))

@@ -1,6 +1,7 @@
 /** The figures of ours and of a stock minion, measured in one run under one stock master. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
+import { familyCpu, familyPss } from '../../bench/processes.ts'
 import { createStockMaster } from '../stock-master.ts'
 import type { LocalClient } from './local-client.ts'
 import { startPair, withLocalClient, type Member, type Pair } from './pair.ts'
@@ -16,46 +17,6 @@ export interface BenchSettings extends SaltTree {
 
 const BURST = 100
 const OUTAGE_JOBS = 50
-/** Clock ticks of a second, as every Linux has them in /proc. */
-const TICKS = 100
-
-/** A process and all that came from it. */
-function familyOf(pid: number): number[] {
-  const parents = new Map<number, number>()
-  for (const name of readdirSync('/proc').filter((each) => /^\d+$/.test(each))) {
-    const fields = statOf(Number(name))
-    if (fields !== undefined) parents.set(Number(name), Number(fields[1]))
-  }
-  const family = [pid]
-  for (const member of family) for (const [child, parent] of parents) if (parent === member) family.push(child)
-  return family
-}
-
-/** The fields of /proc/PID/stat after the name; undefined when the process is gone. */
-function statOf(pid: number): string[] | undefined {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return text.slice(text.lastIndexOf(')') + 2).split(' ')
-  } catch {
-    return undefined
-  }
-}
-
-function pssMiB(pid: number): number {
-  const sizes = familyOf(pid).map((member) => {
-    try {
-      return Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${member}/smaps_rollup`, 'utf8'))?.[1] ?? 0)
-    } catch {
-      return 0
-    }
-  })
-  return sizes.reduce((sum, size) => sum + size, 0) / 1024
-}
-
-/** CPU seconds of the family so far. */
-function cpuSeconds(pid: number): number {
-  return familyOf(pid).reduce((sum, member) => sum + Number(statOf(member)?.[11] ?? 0) + Number(statOf(member)?.[12] ?? 0), 0) / TICKS
-}
 
 function at(sorted: number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
@@ -142,11 +103,11 @@ async function measureAll(pair: Pair, settings: BenchSettings, row: (name: strin
     await waitFor('all returns', 300_000, () => Promise.resolve(countStored(pair, jobs, member) === BURST ? true : undefined), 50)
     return (performance.now() - began) / 1000
   })
-  await row('idle memory of all processes, PSS', 'MiB', (subject) => Promise.resolve(pssMiB(subject.pid())))
+  await row('idle memory of all processes, PSS', 'MiB', (subject) => Promise.resolve(familyPss(subject.pid()) / 2 ** 20))
   await row(`CPU of ${idleMinutes} idle minutes`, 's', async (subject) => {
-    const before = cpuSeconds(subject.pid())
+    const before = familyCpu(subject.pid())
     await pause(idleMinutes * 60_000)
-    return cpuSeconds(subject.pid()) - before
+    return familyCpu(subject.pid()) - before
   })
   await row('start until it answers', 's', async (subject) => {
     await subject.restart()
