@@ -7,7 +7,7 @@ import { entries } from '../wire/value.ts'
 import type { Value } from '../wire/value.ts'
 import { defineFunction, InvocationError, param } from './contract.ts'
 import type { AnyFunction } from './contract.ts'
-import { errorCode } from './error-text.ts'
+import { errorCode, errorText } from './error-text.ts'
 import { rewriteFile } from './file/rewrite.ts'
 import type { BuiltinContext } from './services.ts'
 import { systemErrorText } from './system-errors.ts'
@@ -46,6 +46,14 @@ function bytesOf(data: Value): Uint8Array {
   throw new InvocationError('the content of a file must be a text')
 }
 
+async function decompressed(packed: Uint8Array, limitBytes: number): Promise<Uint8Array> {
+  try {
+    return await unpack(packed, { maxOutputLength: limitBytes })
+  } catch (error) {
+    throw new InvocationError(`the part cannot be decompressed: ${errorText(error)}`)
+  }
+}
+
 interface Chunk {
   dest: string
   chunk: Value
@@ -62,7 +70,7 @@ async function receiveChunk({ dest, chunk, append, compressed, mode }: Chunk, li
     return true
   }
   const packed = Buffer.from(Buffer.from(bytesOf(chunk)).toString('latin1'), 'base64')
-  const content = compressed ? await unpack(packed, { maxOutputLength: limitBytes }) : packed
+  const content = compressed ? await decompressed(packed, limitBytes) : packed
   const there = await stat(dest).catch(() => undefined)
   if (there !== undefined && !there.isFile() && !there.isDirectory()) throw new InvocationError(`${dest} is no regular file`)
   const opened = () => open(dest, append ? 'a' : 'w')
@@ -102,7 +110,7 @@ export const receiving: Record<string, AnyFunction<BuiltinContext>> = {
       try {
         return await receiveChunk(args, context.agent.outputLimitBytes)
       } catch (error) {
-        if (errorCode(error) === undefined) throw error
+        if (errorCode(error) === undefined || error instanceof InvocationError) throw error
         context.setRetcode(1)
         return systemErrorText(error, args.dest)
       }

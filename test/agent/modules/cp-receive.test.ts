@@ -52,5 +52,9 @@ test('what cannot be written fails with the reason', async () => {
 
   expect(await run('recv_chunked', at('dir'), 'AAAA', false, false)).toMatchObject({ return: `[Errno 21] Is a directory: '${at('dir')}'`, retcode: 1, success: false })
   expect((await run('recv_chunked', '/dev/null', 'AAAA', false, false)).return).toContain('is no regular file')
-  expect((await run('recv_chunked', at('x'), 'AAAA', false, true)).success).toBe(false)
+  for (const packed of ['AAAA', 'H4sIAAAAAAAC/0rPCgAAAP//']) {
+    const refused = await run('recv_chunked', at('x'), packed, false, true)
+    expect(refused).toMatchObject({ out: 'nested', retcode: 1, success: false })
+    expect(refused.return).toMatch(/^ERROR executing 'cp.recv_chunked': the part cannot be decompressed: (incorrect header check|unexpected end of file)$/)
+  }
 })
