@@ -3,8 +3,8 @@
  * `salt` package of a source tree (what Salt imports must be importable). Only that proves the wire; our own tests prove that we agree with
  * ourselves. Without `--transport` each one that the tree has is checked.
  *
- * `--stock-minion` compares our minion with a stock one instead, on the first of these transports; `--suite commands|jobs|functions` and
- * `--only TEXT` choose a part of it.
+ * `--stock-minion` compares our minion with a stock one instead, on the first of these transports;
+ * `--suite commands|jobs|values|large|functions|caches` and `--only TEXT` choose a part of it.
  *
  * `--life` checks what becomes of keys, sessions and masters in time, on one transport; `--only` the scenarios whose name begins so.
  *
@@ -19,6 +19,7 @@ import { checkEmbeddedMaster } from './lib/interop/embedded-master.ts'
 import { checkLife } from './lib/interop/life-checks.ts'
 import { compareWithStockMinion } from './lib/interop/suites.ts'
 import { checkTransport, transportsOf } from './lib/interop/transport-checks.ts'
+import { leaveNothingBehind } from './lib/nothing-left.ts'
 import { recordSessions } from './lib/transcripts/record.ts'
 
 const OPTIONS = {
@@ -88,4 +89,5 @@ async function compare(tree: { saltTree: string; python: string }, [transport = 
   return failed
 }
 
+leaveNothingBehind()
 process.exitCode = await main()
