@@ -140,7 +140,7 @@ const workOptions = {
   multi_returner: textList().prefault([])
     .refine((names) => !names.some((name) => name.trim() === 'multi_returner'), { error: 'it cannot be one of its own returners' })
     .describe('The returners that the name `multi_returner` stands for; each gets returns by itself'),
-  ext_job_cache: textList().prefault([]).describe('Returners for every result (Salt: only salt-call and startup states)'),
+  ext_job_cache: textList().prefault([]).describe('Returners for every result (Salt: only startup states)'),
   returner_dirs: z.array(path()).default(['/etc/brine/returners']).describe("Directories of a site's own returners (Salt: none)"),
   module_dirs: z.array(path()).default(['/etc/brine/modules']).describe("Directories of a site's own modules (Salt: none)"),
   grains_dirs: z.array(path()).default(['/etc/brine/grains.d']).describe("Directories of a site's own grains (Salt: none)"),

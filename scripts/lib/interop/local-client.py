@@ -5,14 +5,8 @@ Out: {"jid": ..., "returns": base64 of msgpack [[seconds, load] ...]}; seconds c
 """
 import base64
 import json
-import os
 import sys
 import time
-
-import salt
-
-if not os.path.isdir(os.path.join(os.path.dirname(salt.__file__), "ext", "tornado")):
-    import tornado.queues  # noqa: F401  (3007 uses it without importing it)
 
 import salt.client
 import salt.config

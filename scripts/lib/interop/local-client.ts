@@ -1,11 +1,12 @@
 /** Salt's own LocalClient in one process for many jobs: a `salt` command each would cost a second of Python's start. */
 import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { decode } from '../../../agent/wire/msgpack.ts'
 import { get } from '../../../agent/wire/value.ts'
 import type { Value, ValueObject } from '../../../agent/wire/value.ts'
-import { spawnPython, type SaltTree } from './python-salt.ts'
+import { saltCode, spawnPython, type SaltTree } from './python-salt.ts'
 
 export interface JobRequest {
   tgt: string | string[]
@@ -43,7 +44,8 @@ export interface LocalClient {
 
 /** Starts it; resolves when it takes jobs. `etc` is the master's configuration directory. */
 export async function createLocalClient(tree: SaltTree, etc: string): Promise<LocalClient> {
-  const child = spawnPython(tree, [join(import.meta.dirname, 'local-client.py'), join(etc, 'master')], { stdio: ['pipe', 'pipe', 'pipe'] })
+  const code = await readFile(join(import.meta.dirname, 'local-client.py'), 'utf8')
+  const child = spawnPython(tree, saltCode(code, [join(etc, 'master')]), { stdio: ['pipe', 'pipe', 'pipe'] })
   const { stdin, stdout, stderr } = child
   if (stdin === null || stdout === null || stderr === null) throw new Error('the client has no pipes')
   let errors = ''

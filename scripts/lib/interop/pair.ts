@@ -18,6 +18,7 @@ export interface Member {
 export interface Pair {
   tree: SaltTree
   master: StockMaster
+  transport: string
   stock: Member & { minion: StockMinion }
   ours: Member & { site: Site; minion: Service }
   close(): Promise<void>
@@ -50,16 +51,21 @@ export async function startPair(tree: SaltTree, master: StockMaster, transport: 
     stock.start()
     minion.start()
     await acceptKeys(master, [OURS, STOCK])
-    await withLocalClient({ tree, master }, (client) => waitFor('both to answer', 90_000, async () => {
-      const { returns } = await client.run({ tgt: [OURS, STOCK], fun: 'test.ping', expect: [OURS, STOCK], timeout: 5 })
-      return new Set(returns.map(({ id }) => id)).size === 2 ? true : undefined
-    }))
+    await answered({ tree, master })
   } catch (error) {
     console.log((await stock.log()).split('\n').slice(-20).join('\n'))
     await close()
     throw error
   }
-  return { tree, master, stock: { id: STOCK, directory: directories.stock, cache: join(stock.root, 'var/cache/salt/minion'), minion: stock }, ours: { id: OURS, directory: directories.ours, cache: join(minion.directory, 'var/cache/brine/minion'), site, minion }, close }
+  return { tree, master, transport, stock: { id: STOCK, directory: directories.stock, cache: join(stock.root, 'var/cache/salt/minion'), minion: stock }, ours: { id: OURS, directory: directories.ours, cache: join(minion.directory, 'var/cache/brine/minion'), site, minion }, close }
+}
+
+/** Waits until both answer. */
+export async function answered(pair: Pick<Pair, 'tree' | 'master'>): Promise<void> {
+  await withLocalClient(pair, (client) => waitFor('both to answer', 90_000, async () => {
+    const { returns } = await client.run({ tgt: [OURS, STOCK], fun: 'test.ping', expect: [OURS, STOCK], timeout: 5 })
+    return new Set(returns.map(({ id }) => id)).size === 2 ? true : undefined
+  }))
 }
 
 /** Salt's client for as long as `use` needs it: one that listens and does not read holds up the master's event bus for everybody. */

@@ -8,11 +8,7 @@ import { Constant, DateTime, Float, get } from '../../../agent/wire/value.ts'
 import type { Value } from '../../../agent/wire/value.ts'
 import { waitFor } from '../site.ts'
 import { withLocalClient, type Member, type Pair } from './pair.ts'
-
-interface Result {
-  run: number
-  failed: number
-}
+import type { CommandCheck } from './salt-commands.ts'
 
 const deep = (levels: number): Value => Array.from({ length: levels }).reduce<Value>((inner) => [inner], 'deep')
 
@@ -37,9 +33,9 @@ function cachedReturn({ master }: Pair, jid: string, id: string): Promise<Value>
 }
 
 /** Every value through both minions: the same on the bus, in the job cache, and as it was sent. */
-export function compareValues(pair: Pair, only?: string): Promise<Result> {
-  const values = Object.entries(VALUES).filter(([name]) => only === undefined || name.includes(only))
-  return checkAll(values.map(([name, value]) => [`value: ${name}`, () => withLocalClient(pair, async (client) => {
+export const VALUE_CHECKS: readonly CommandCheck[] = Object.entries(VALUES).map(([name, value]) => ({
+  name: `value: ${name}`,
+  run: (pair) => withLocalClient(pair, async (client) => {
     const ids = [pair.stock.id, pair.ours.id]
     const packed = encode([value], { bin: true }).toString('base64')
     const { jid, returns } = await client.run({ tgt: ids, fun: 'test.echo', packed, expect: [pair.ours.id], timeout: 30, linger: 3 })
@@ -50,8 +46,8 @@ export function compareValues(pair: Pair, only?: string): Promise<Result> {
     same('in the job cache', await cachedReturn(pair, jid, pair.ours.id), value)
     if (stock === undefined) console.log(`     the stock minion returns nothing for ${name}`)
     else same('from the stock minion', stock, ours)
-  })]))
-}
+  }),
+}))
 
 function same(where: string, actual: Value, wanted: Value): void {
   const [a, b] = [toJsonText(actual), toJsonText(wanted)]
@@ -60,51 +56,44 @@ function same(where: string, actual: Value, wanted: Value): void {
 
 const MIB = 1024 * 1024
 
+const ask = (pair: Pair, fun: string, arg: unknown[], more: object = {}) =>
+  withLocalClient(pair, (client) => client.run({ tgt: [pair.ours.id], fun, arg, expect: [pair.ours.id], timeout: 60, ...more }))
+
+const output = (pair: Pair, bytes: number) => ask(pair, 'cmd.run', [`head -c ${bytes} /dev/zero | tr '\\0' y`], { kwarg: { python_shell: true } })
+
 /** Large publications and returns of ours: whole, or a marked summary with the whole kept. */
-export function checkLarge(pair: Pair, only?: string): Promise<Result> {
-  const text = 'x'.repeat(3 * MIB)
-  const ask = (fun: string, arg: unknown[], more: object = {}) =>
-    withLocalClient(pair, (client) => client.run({ tgt: [pair.ours.id], fun, arg, expect: [pair.ours.id], timeout: 60, ...more }))
-  const returnOf = async (jid: string) => cachedReturn(pair, jid, pair.ours.id)
-  const output = (bytes: number) => ask('cmd.run', [`head -c ${bytes} /dev/zero | tr '\\0' y`], { kwarg: { python_shell: true } })
-  const checks: [string, () => Promise<unknown>][] = [
-    ['a publication of 3 MiB arrives', async () => {
-      const { returns } = await ask('hashutil.sha256_digest', [text])
+export const LARGE_CHECKS: readonly CommandCheck[] = [
+  {
+    name: 'a publication of 3 MiB arrives',
+    async run(pair) {
+      const text = 'x'.repeat(3 * MIB)
+      const { returns } = await ask(pair, 'hashutil.sha256_digest', [text])
       same('the digest', returns[0]?.load['return'] ?? null, createHash('sha256').update(text).digest('hex'))
-    }],
-    ['a return of 2 MiB is whole in the job cache', async () => {
-      const { jid } = await output(2 * MIB)
-      if (await returnOf(jid) !== 'y'.repeat(2 * MIB)) throw new Error('it is not whole')
-    }],
-    ['a return of 6 MiB is whole, or its summary tells where the whole is', async () => {
-      const { jid } = await output(6 * MIB)
-      const kept = await returnOf(jid)
+    },
+  },
+  {
+    name: 'a return of 2 MiB is whole in the job cache',
+    async run(pair) {
+      const { jid } = await output(pair, 2 * MIB)
+      if (await cachedReturn(pair, jid, pair.ours.id) !== 'y'.repeat(2 * MIB)) throw new Error('it is not whole')
+    },
+  },
+  {
+    name: 'a return of 6 MiB is whole, or its summary tells where the whole is',
+    async run(pair) {
+      const { jid } = await output(pair, 6 * MIB)
+      const kept = await cachedReturn(pair, jid, pair.ours.id)
       if (kept === 'y'.repeat(6 * MIB)) return
       if (typeof kept !== 'string' || !kept.includes('find_cached_job')) throw new Error(`the job cache holds ${toJsonText(kept).slice(0, 200)}`)
       const shown = await pair.ours.site.brine(['outbox', 'show', jid, '--values', '-c', pair.ours.minion.directory])
       if (!shown.includes('y'.repeat(1000))) throw new Error(`the minion does not keep the whole: ${shown.slice(0, 200)}`)
-      const again = await ask('saltutil.find_cached_job', [jid], { ret: 'rawfile_json' })
+      const again = await ask(pair, 'saltutil.find_cached_job', [jid], { ret: 'rawfile_json' })
       const file = await waitFor('rawfile_json to have the whole', 30_000, async () => {
         const lines = await readFile(join(pair.ours.directory, 'plain.json'), 'utf8')
         return lines.includes(again.jid) && lines.includes('y'.repeat(6 * MIB)) ? lines : undefined
       })
       if (file.includes('VALUE_TRIMMED')) throw new Error('something was trimmed')
       console.log('     this transport does not carry it: a summary, and the whole by find_cached_job')
-    }],
-  ]
-  return checkAll(checks.filter(([name]) => only === undefined || name.includes(only)))
-}
-
-async function checkAll(checks: [string, () => Promise<unknown>][]): Promise<Result> {
-  let failed = 0
-  for (const [name, run] of checks) {
-    try {
-      await run()
-      console.log(`ok   ${name}`)
-    } catch (error) {
-      failed += 1
-      console.log(`FAIL ${name}: ${error instanceof Error ? error.message : String(error)}`)
-    }
-  }
-  return { run: checks.length, failed }
-}
+    },
+  },
+]
