@@ -9,7 +9,8 @@
  * `--life` checks what becomes of keys, sessions and masters in time, on one transport; `--only` the scenarios whose name begins so.
  *
  * `--record DIR` checks nothing and writes the transcripts that our own tests replay (test/fixtures/transcripts).
- * `--chaos` kills the stock master fifty times (`--kills`) under a stream of jobs, holds connections and stops the minion for a minute (`--seconds`).
+ * `--chaos` kills the stock master fifty times (`--kills`) under a stream of jobs, lets connections die without a word and stops the minion for a minute
+ * (`--seconds`), moves the master to another address and steps the minion's clock; `--only` the parts whose name begins so.
  * `--embedded-master` runs a stock minion under our own master.
  */
 import { parseArgs } from 'node:util'
@@ -59,7 +60,7 @@ async function main(): Promise<number> {
   if (values['embedded-master'] === true) return (await checkEmbeddedMaster(tree)).failed === 0 ? 0 : 1
   if (values.chaos === true) {
     let failed = 0
-    for (const transport of wanted) failed += (await runChaos({ ...tree, transport, kills: Number(values.kills), seconds: Number(values.seconds) })).failed
+    for (const transport of wanted) failed += (await runChaos({ ...tree, transport, kills: Number(values.kills), seconds: Number(values.seconds), only: values.only })).failed
     return failed === 0 ? 0 : 1
   }
   return (values['stock-minion'] === true ? await compare(tree, wanted, values) : await check(tree, wanted)) === 0 ? 0 : 1

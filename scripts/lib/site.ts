@@ -43,6 +43,10 @@ export interface SiteSettings {
   publishPort?: number
   /** The minions' option of that name; ws by default. */
   transport?: string
+  /** What the minions call their master; 127.0.0.1 by default. */
+  masterName?: string
+  /** Words before the command that starts a minion: a program that changes what is around it. */
+  before?: (directory: string) => string[]
   /** Keep the directory for a look at it. */
   keep?: boolean
 }
@@ -70,7 +74,7 @@ export function siteEnvironment(): NodeJS.ProcessEnv {
   return { ...process.env, NODE_COMPILE_CACHE: join(packageRoot, 'node_modules/.cache/brine') }
 }
 
-function service(name: string, directory: string, args: string[]): Service {
+function service(name: string, directory: string, args: string[], before: string[] = []): Service {
   const logPath = join(directory, 'output.log')
   let child: ChildProcess | undefined
   return {
@@ -78,7 +82,8 @@ function service(name: string, directory: string, args: string[]): Service {
     directory,
     start() {
       const log = openSync(logPath, 'a')
-      child = spawn(process.execPath, [brineCommand, ...args], { env: siteEnvironment(), stdio: ['ignore', log, log] })
+      const [program = process.execPath, ...words] = [...before, process.execPath, brineCommand, ...args]
+      child = spawn(program, words, { env: siteEnvironment(), stdio: ['ignore', log, log] })
     },
     async end(signal) {
       if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
@@ -120,7 +125,7 @@ export async function createSite(settings: SiteSettings): Promise<Site> {
         `root_dir: ${directory}`,
         `id: ${id}`,
         `transport: ${settings.transport ?? 'ws'}`,
-        'master: 127.0.0.1',
+        `master: ${settings.masterName ?? '127.0.0.1'}`,
         `master_port: ${requestPort}`,
         `publish_port: ${publishPort}`,
         'acceptance_wait_time: 1',
@@ -128,7 +133,7 @@ export async function createSite(settings: SiteSettings): Promise<Site> {
         settings.minionYaml?.(id, directory) ?? '',
       ].join('\n'),
     )
-    return service(id, directory, ['minion', '-c', directory])
+    return service(id, directory, ['minion', '-c', directory], settings.before?.(directory))
   })
 
   return {

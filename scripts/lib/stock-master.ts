@@ -26,6 +26,8 @@ export interface StockMaster {
   outcome(command: SaltCommand, args: string[]): Promise<CommandOutcome>
   /** SIGKILL to all of its processes at once, as the power would. */
   kill(): Promise<void>
+  /** From its next start on it listens on this address of the loopback interface. */
+  moveTo(address: string): Promise<void>
   /** Runs Python in which `salt` is the tree's, with the configuration file of the master as the only argument; gives its standard output. */
   python(code: string): Promise<string>
   /** The file in which its local_cache keeps a minion's return: its own commands show neither large ones nor those of jobs that it did not publish. */
@@ -71,6 +73,7 @@ export async function createStockMaster(settings: StockMasterSettings): Promise<
   ].join('\n'))
   const env = { ...process.env, PYTHONPATH: [settings.saltTree, process.env['PYTHONPATH']].filter(Boolean).join(delimiter) }
   let child: ChildProcess | undefined
+  let address = '127.0.0.1'
 
   const argumentsOf = (command: keyof typeof STARTERS, args: string[]): string[] => {
     return saltCommand([command, '-c', etc, ...args], STARTERS[command])
@@ -108,7 +111,7 @@ export async function createStockMaster(settings: StockMasterSettings): Promise<
       const failed = once(child, 'exit').then(() => {
         throw new Error('the stock master ended while it was starting')
       })
-      await Promise.race([Promise.all([listening(publishPort), listening(requestPort)]), failed])
+      await Promise.race([Promise.all([listening(publishPort, address), listening(requestPort, address)]), failed])
       failed.catch(() => {})
     },
     stop,
@@ -119,7 +122,12 @@ export async function createStockMaster(settings: StockMasterSettings): Promise<
       endGroup(child.pid)
       await gone
       // The rest of the group dies a moment later: until then a new master finds its ports taken.
-      while (await connects(requestPort) || await connects(publishPort)) await pause(50)
+      while (await connects(requestPort, address) || await connects(publishPort, address)) await pause(50)
+    },
+    async moveTo(next) {
+      const file = join(etc, 'master')
+      await writeFile(file, (await readFile(file, 'utf8')).replace(`interface: ${address}`, `interface: ${next}`))
+      address = next
     },
     async salt(command, args) {
       const { stdout } = await promisify(execFile)(settings.python, argumentsOf(command, args), { env, timeout: 120_000, maxBuffer: 64 * 1024 * 1024 })
@@ -159,17 +167,17 @@ async function freePort(): Promise<number> {
   return port
 }
 
-async function listening(port: number): Promise<void> {
+async function listening(port: number, address: string): Promise<void> {
   const limit = Date.now() + START_LIMIT_MS
   while (Date.now() < limit) {
-    if (await connects(port)) return
+    if (await connects(port, address)) return
     await pause(100)
   }
-  throw new Error(`the stock master does not listen on port ${port}`)
+  throw new Error(`the stock master does not listen on ${address}:${port}`)
 }
 
-async function connects(port: number): Promise<boolean> {
-  const socket = connect(port, '127.0.0.1')
+async function connects(port: number, address: string): Promise<boolean> {
+  const socket = connect(port, address)
   try {
     await once(socket, 'connect')
     return true
