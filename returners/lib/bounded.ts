@@ -1,3 +1,5 @@
+import { PartialError } from '../contract.ts'
+
 /** The time was up, or the call was stopped: nobody knows what the other side has done. */
 export class StoppedError extends Error {
   override name = 'StoppedError'
@@ -7,15 +9,17 @@ export class StoppedError extends Error {
  * Runs `work` with a signal that also ends after so many seconds.
  *
  * @param place whom it is about, for the message
- * @throws StoppedError that says whether the time was up or the call was stopped; else what `work` threw
+ * @throws StoppedError that says whether the time was up or the call was stopped, or PartialError when `work` knows what is stored; else what
+ *   `work` threw
  */
 export async function bounded<T>(seconds: number, place: string, signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const limit = AbortSignal.timeout(seconds * 1000)
   try {
     return await work(AbortSignal.any([signal, limit]))
   } catch (error) {
-    if (signal.aborted) throw new StoppedError(`${place}: stopped before the answer`, { cause: error })
-    if (limit.aborted) throw new StoppedError(`${place}: no answer within ${seconds} s`, { cause: error })
-    throw error
+    const end = signal.aborted ? 'stopped before the answer' : limit.aborted ? `no answer within ${seconds} s` : undefined
+    if (end === undefined) throw error
+    const message = `${place}: ${end}`
+    throw error instanceof PartialError ? new PartialError(message, error, { cause: error }) : new StoppedError(message, { cause: error })
   }
 }

@@ -1,10 +1,11 @@
-import { defineReturner, OperatorError, type ReturnerHandle, type ReturnItem } from '../contract.ts'
+import { defineReturner, OperatorError, PermanentError, type ReturnerHandle, type ReturnItem } from '../contract.ts'
 import { bounded } from '../lib/bounded.ts'
 import { loadDriver } from '../lib/driver.ts'
 import { createLease } from '../lib/lease.ts'
 import { fillName, headerText } from '../lib/message-text.ts'
 import { settleBatch, survivesBatch } from '../lib/settle-batch.ts'
 import { storeBatch } from '../lib/store-batch.ts'
+import { untilAborted } from '../lib/until-aborted.ts'
 import { connectRabbit, placeOf, type RabbitConnection } from './connection.ts'
 import { rabbitError } from './errors.ts'
 import { type Options, options } from './options.ts'
@@ -43,7 +44,7 @@ async function openExchange(settings: Options): Promise<ReturnerHandle> {
 async function publish(connection: RabbitConnection, settings: Options, items: readonly ReturnItem[], signal: AbortSignal): Promise<void> {
   const { channel, returned } = connection
   const place = placeOf(settings)
-  const send = async ({ key, ret, json }: ReturnItem): Promise<void> => {
+  const send = async ({ key, ret, json }: ReturnItem, limited: AbortSignal): Promise<void> => {
     const messageId = headerText(key)
     const routingKey = fillName(settings.routing_key, ret, /[.*#\s\p{Cc}]/gu)
     const headers = { id: headerText(ret.id), jid: headerText(ret.jid) }
@@ -54,7 +55,7 @@ async function publish(connection: RabbitConnection, settings: Options, items: r
         if (error === null || error === undefined) confirmed.resolve()
         else confirmed.reject(error instanceof Error ? error : new Error('not confirmed'))
       })
-      await confirmed.promise
+      await untilAborted(confirmed.promise, limited)
     } catch (error) {
       throw rabbitError(place, connection.fault() ?? error)
     }
@@ -62,5 +63,11 @@ async function publish(connection: RabbitConnection, settings: Options, items: r
       throw new OperatorError(`${place}: no queue takes the routing key "${routingKey.slice(0, 100)}" of the exchange "${settings.exchange}"`)
     }
   }
-  await bounded(settings.timeout, place, signal, async () => settleBatch(items, await Promise.allSettled(items.map(send))))
+  await bounded(settings.timeout, place, signal, async (limited) => {
+    const ends = await Promise.allSettled(items.map((item) => send(item, limited)))
+    // It closed the channel because of one of them, and does not say which: that is no fault of the others.
+    const fault = rabbitError(place, connection.fault())
+    if (fault instanceof PermanentError && items.length > 1) throw fault
+    settleBatch(items, ends)
+  })
 }

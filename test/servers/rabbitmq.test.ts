@@ -7,7 +7,7 @@ import type { ReturnRecord } from '../../returners/contract.ts'
 import definition from '../../returners/rabbitmq/index.ts'
 import { type FailureCase, type ReturnerFixture, sampleBatch, sampleItem, sampleReturn, type TcpProxy, tcpProxy, testReturner } from '../../returners/testing.ts'
 import { serverCertificate } from './lib/certificate.ts'
-import { crashInTheMiddle } from './lib/crash.ts'
+import { crashInTheMiddle, sendAll } from './lib/crash.ts'
 import { describeServer } from './lib/describe-server.ts'
 import { never, openReturner } from './lib/open-returner.ts'
 import { startRabbitMq } from './lib/rabbitmq.ts'
@@ -90,6 +90,32 @@ describeServer({ returner: 'rabbitmq', program: 'rabbitmq', start }, (server) =>
         return { items: [sampleItem(sampleReturn('20250101000000000082', { return: 'x'.repeat(25 * MIB) }))] }
       } },
     ],
+  })
+
+  test('of a batch only what cannot be stored is refused', async () => {
+    const fixture = await setup()
+    const handle = await openReturner(definition, fixture.options)
+    const items = sampleBatch(5, 6000).map(({ ret }, index) => sampleItem(index === 2 ? { ...ret, return: 'x'.repeat(25 * MIB) } : ret))
+    const [first, second, refused, fourth, fifth] = items
+    const end = await handle.returner(items, never).catch((error: unknown) => error)
+    expect(end).toMatchObject({ code: 'BRINE_PARTIAL', stored: [first, second, fourth, fifth].map((item) => item?.key), rejected: [{ key: refused?.key }] })
+    expect(new Set((await fixture.readBack?.())?.map(({ jid }) => jid)).size).toBe(4)
+    await handle.close()
+    await fixture.teardown?.()
+  })
+
+  test('a batch goes on when the server stops answering in its middle', async () => {
+    const fixture = await setup()
+    const handle = await openReturner(definition, { ...fixture.options, timeout: 0.5 })
+    const items = sampleBatch(3, 5000)
+    await handle.returner(items.slice(0, 1), never)
+    fixture.proxy.stall()
+    await expect(handle.returner(items, never)).rejects.toThrow(/no answer within 0.5 s/)
+    fixture.proxy.mend()
+    await sendAll(handle, items)
+    expect(new Set((await fixture.readBack?.())?.map(({ jid }) => jid)).size).toBe(3)
+    await handle.close()
+    await fixture.teardown?.()
   })
 
   test('speaks TLS and looks at the certificate', async () => {

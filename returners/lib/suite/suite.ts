@@ -138,7 +138,7 @@ export async function outcome(call: Promise<unknown>): Promise<string> {
   }
 }
 
-/** Of a batch in which nothing is stored and something refused, what is refused counts. */
+/** Of a batch in which nothing is stored and something refused, what is refused counts; of one in which nothing is refused, the rest is retried. */
 function kindOf(error: unknown): FailureKind | 'partial' {
   const code = errorCode(error)
   if (code === ERROR_CODES.permanent) return 'permanent'
@@ -146,7 +146,8 @@ function kindOf(error: unknown): FailureKind | 'partial' {
   if (code === ERROR_CODES.retryAfter) return 'retry-after'
   if (code !== ERROR_CODES.partial) return 'retry'
   const { stored, rejected } = error as { stored: unknown[]; rejected: unknown[] }
-  return stored.length === 0 && rejected.length > 0 ? 'permanent' : 'partial'
+  if (rejected.length === 0) return 'retry'
+  return stored.length === 0 ? 'permanent' : 'partial'
 }
 
 const PATIENCE_MS = 10_000
