@@ -12,6 +12,7 @@ export const builtInReturners: Readonly<Record<string, () => Promise<ReturnerMod
   influxdb: () => import('./influxdb/index.ts'),
   local: () => import('./local/index.ts'),
   local_cache: () => import('./local_cache/index.ts'),
+  mqtt: () => import('./mqtt/index.ts'),
   mysql: () => import('./mysql/index.ts'),
   nats: () => import('./nats/index.ts'),
   pgjsonb: () => import('./pgjsonb/index.ts'),
