@@ -14,7 +14,10 @@ import type { Tap } from './relay.ts'
 /** One sending of a return. */
 export interface Sending {
   jid: string
-  /** `late`: the nil was passed on, but the connection ended so soon after it that the minion may not have read it. */
+  /**
+   * `lost`: the connection ended without an answer, or the answer was no nil. `late`: the nil was passed on, but the connection ended so soon after it that the
+   * minion may not have read it.
+   */
   end: 'open' | 'acknowledged' | 'late' | 'lost'
 }
 
@@ -37,8 +40,8 @@ interface Asked {
   isHandshake: boolean
 }
 
-/** Watches one minion over one transport. `minionKey` is asked for when the first handshake is answered. */
-export function createLedger(transport: string, minionKey: () => KeyObject): Ledger {
+/** Watches one minion over one transport. `minionKey` is asked for when a handshake is answered; `now` gives monotonic milliseconds. */
+export function createLedger(transport: string, minionKey: () => KeyObject, now = () => performance.now()): Ledger {
   const sendings: Sending[] = []
   const sessions: Crypticle[] = []
 
@@ -75,14 +78,14 @@ export function createLedger(transport: string, minionKey: () => KeyObject): Led
             const at = mid === undefined ? 0 : asked.findIndex((one) => one.mid === mid)
             const [one] = at < 0 ? [] : asked.splice(at, 1)
             if (one?.isHandshake === true) learn(body)
-            if (one?.sending === undefined || !isNil(body, one)) continue
-            one.sending.end = 'acknowledged'
-            recent.push({ sending: one.sending, at: performance.now() })
+            if (one?.sending === undefined) continue
+            one.sending.end = isNil(body, one) ? 'acknowledged' : 'lost'
+            if (one.sending.end === 'acknowledged') recent.push({ sending: one.sending, at: now() })
           }
         },
         ended() {
           for (const { sending } of asked) if (sending !== undefined) sending.end = 'lost'
-          for (const { sending, at } of recent) if (performance.now() - at < CERTAIN_MS) sending.end = 'late'
+          for (const { sending, at } of recent) if (now() - at < CERTAIN_MS) sending.end = 'late'
         },
       }
     },
