@@ -1,8 +1,10 @@
 import type { Database } from 'better-sqlite3'
 import { defineReturner, JOB_CACHE, type ReturnerContext, type ReturnerHandle, type ReturnItem, type ReturnRecord } from '../contract.ts'
 import { jidOf, newJid, tableTime } from '../lib/jid.ts'
+import { checkDatabase } from './check.ts'
 import { databaseError } from './errors.ts'
 import { type Options, options } from './options.ts'
+import { schema } from './schema.ts'
 import { openTables, type ReturnRow, type Tables } from './tables.ts'
 
 export default defineReturner<Options>({
@@ -15,6 +17,8 @@ export default defineReturner<Options>({
   maxBatch: 500,
   jobCache: JOB_CACHE,
   deadlineSeconds: ({ timeout }) => timeout + 30,
+  schema,
+  check: (settings, _context, { create }) => checkDatabase(settings, create),
   open: openStore,
 })
 

@@ -1,4 +1,4 @@
-/** The text of schema.sql, in the code so that it travels with any build. A test holds the two together. */
+/** Each statement is harmless where its object is there already. */
 export const schema = `-- Salt's tables for its sqlite3 returner, with the same names and columns. Tables that Salt made are used as they are.
 CREATE TABLE IF NOT EXISTS jids (
   jid  TEXT PRIMARY KEY,

@@ -6,7 +6,6 @@ import { packageRoot } from '../../agent/entry-points.ts'
 import { checkOptions } from '../../returners/lib/check-options.ts'
 import { optionMarkdown, optionTable } from '../../returners/lib/option-table.ts'
 import { builtInReturners } from '../../returners/registry.ts'
-import { schema } from '../../returners/sqlite3/schema.ts'
 import { resolveSecrets } from '../../agent/returner-host/secrets.ts'
 
 const root = join(packageRoot, 'returners')
@@ -15,10 +14,6 @@ const read = (...path: string[]) => readFileSync(join(root, ...path), 'utf8')
 
 test('every folder of a returner is registered, and nothing else', () => {
   expect(Object.keys(builtInReturners).toSorted()).toEqual(folders.toSorted())
-})
-
-test('the schema in the code is the one in the file', () => {
-  expect(schema).toBe(read('sqlite3', 'schema.sql'))
 })
 
 describe.each(folders)('%s', (name) => {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -165,4 +166,33 @@ test('keeps events', async () => {
   expect(beside((connection) => connection.prepare('SELECT tag, data, master_id FROM salt_events').all())).toEqual([
     { tag: 'salt/auth', data: '{"id":"x"}', master_id: 'minion' },
   ])
+})
+
+describe('the look at its file', () => {
+  const look = (create = false) => definition.check?.({ database, timeout: 0.1 }, sampleContext(), { create }) ?? expect.fail('no check')
+
+  test('says what the first return makes, and changes nothing', async () => {
+    expect(await look()).toEqual([{ kind: 'advice', text: `${database} is not there yet: the first return makes it, with its tables` }])
+    expect(existsSync(database)).toBe(false)
+  })
+
+  test('makes the tables now where that is asked for, and finds nothing amiss then', async () => {
+    expect(await look(true)).toEqual(['salt_returns', 'jids', 'salt_events'].map((table) => ({ kind: 'made', text: `the table ${table}` })))
+    expect(await look()).toEqual([])
+  })
+
+  test("takes a database of Salt's as it is", async () => {
+    beside((connection) => connection.exec(saltTables))
+    expect(await look()).toEqual([{ kind: 'advice', text: 'the table salt_events is not there yet: the first return makes it' }])
+  })
+
+  test('names the columns that a table lacks', async () => {
+    beside((connection) => connection.exec('CREATE TABLE salt_returns (jid TEXT, id TEXT, fun TEXT, full_ret TEXT)'))
+    expect(await look()).toContainEqual({ kind: 'missing', text: `columns of the table salt_returns in ${database}: fun_args, date, success` })
+  })
+
+  test('needs an operator where the file is no database', async () => {
+    await writeFile(database, 'no database at all, whatever its name says')
+    await expect(look()).rejects.toMatchObject({ code: 'BRINE_OPERATOR', message: expect.stringContaining(database) })
+  })
 })
