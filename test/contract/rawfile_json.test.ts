@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -18,6 +18,7 @@ testReturner({
     const filename = join(directory, 'logs', 'events')
     return {
       options: { filename },
+      directory,
       async readBack() {
         const lines = (await readFile(filename, 'utf8')).trimEnd().split('\n')
         return lines.map((line) => JSON.parse(line) as ReturnRecord)
@@ -25,4 +26,20 @@ testReturner({
       teardown: () => rm(directory, { recursive: true }),
     }
   },
+  failures: [
+    {
+      name: 'a file is where its directory should be', kind: 'operator', message: /logs.*: (EEXIST|ENOTDIR)/,
+      provoke: async ({ directory }) => (await writeFile(join(directory, 'logs'), ''), {}), mend: ({ directory }) => rm(join(directory, 'logs')),
+    },
+    {
+      name: 'it is a directory', kind: 'operator', message: /events: EISDIR/, whileOpen: true,
+      async provoke({ directory }) {
+        await rename(join(directory, 'logs', 'events'), join(directory, 'logs', 'events.1'))
+        await mkdir(join(directory, 'logs', 'events'))
+        return {}
+      },
+      mend: ({ directory }) => rm(join(directory, 'logs', 'events'), { recursive: true }),
+    },
+    { name: 'it is no file at all', kind: 'operator', message: /is not a regular file/, provoke: async () => ({ options: { filename: '/dev/full' } }) },
+  ],
 })
