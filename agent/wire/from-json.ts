@@ -8,12 +8,24 @@ import type { Value } from './value.ts'
  * @throws SyntaxError when the text is no JSON
  */
 export function fromJson(text: string): Value {
-  const read = JSON.parse as (text: string, revive: (key: string, value: unknown, context: { source?: string }) => unknown) => unknown
-  return read(text, (_key, value, { source }) => {
-    if (typeof value === 'number' && source !== undefined) return numberOf(value, source)
+  return revived(text, (value) => {
     const bytes = bytesTextOf(value)
     return bytes === undefined ? value : Uint8Array.from(Buffer.from(bytes, 'base64'))
-  }) as Value
+  })
+}
+
+/**
+ * The same without bytes: JSON as it stands, its numbers exact.
+ *
+ * @throws SyntaxError when the text is no JSON
+ */
+export function exactJson(text: string): Value {
+  return revived(text, (value) => value)
+}
+
+function revived(text: string, revive: (value: unknown) => unknown): Value {
+  const read = JSON.parse as (text: string, reviver: (key: string, value: unknown, context: { source?: string }) => unknown) => unknown
+  return read(text, (_key, value, { source }) => (typeof value === 'number' && source !== undefined ? numberOf(value, source) : revive(value))) as Value
 }
 
 function numberOf(value: number, source: string): Value {

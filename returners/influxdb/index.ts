@@ -1,5 +1,6 @@
 import { defineReturner, type JobCacheFunction, type ReturnerContext, type ReturnerHandle, type ReturnItem, type ReturnRecord } from '../contract.ts'
 import { jidMicros, newJid } from '../lib/jid.ts'
+import { memberText, withoutMember } from '../lib/json-text.ts'
 import { type Point, tagText } from './line-protocol.ts'
 import { type Options, options } from './options.ts'
 import { type InfluxServer, openServer, type Row } from './server.ts'
@@ -30,12 +31,11 @@ async function openPoints(settings: Options, context: ReturnerContext): Promise<
 }
 
 /** A return as Salt's returner lays it out, at the time of its job: the same return again is the same point. */
-function pointOf({ ret }: ReturnItem, now: number): Point {
-  const { return: value, ...rest } = ret
+function pointOf({ ret, json }: ReturnItem, now: number): Point {
   return {
     measurement: 'returns',
     tags: { fun: funText(ret.fun), id: ret.id, jid: ret.jid },
-    fields: { return: JSON.stringify(value), full_ret: JSON.stringify(rest) },
+    fields: { return: memberText(json, 'return') ?? 'null', full_ret: withoutMember(json, 'return') },
     time: timeOf(ret.jid, now),
   }
 }

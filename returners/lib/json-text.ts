@@ -2,12 +2,26 @@
 
 /** The text of one member of the outermost object, as it stands; undefined when there is none. The text must be JSON without white space. */
 export function memberText(json: string, name: string): string | undefined {
+  const member = findMember(json, name)
+  return member === undefined ? undefined : json.slice(member.value, member.end)
+}
+
+/** The same JSON without this member of the outermost object. */
+export function withoutMember(json: string, name: string): string {
+  const member = findMember(json, name)
+  if (member === undefined) return json
+  const { start, end } = member
+  return json[end] === ',' ? json.slice(0, start) + json.slice(end + 1) : `${json.slice(0, json[start - 1] === ',' ? start - 1 : start)}${json.slice(end)}`
+}
+
+/** Where a member begins, where its value does, and where both end. */
+function findMember(json: string, name: string): { start: number; value: number; end: number } | undefined {
   const wanted = JSON.stringify(name)
   let at = 1
   while (json[at] === '"') {
     const colon = endOfString(json, at)
     const end = endOfValue(json, colon + 1)
-    if (json.slice(at, colon) === wanted) return json.slice(colon + 1, end)
+    if (json.slice(at, colon) === wanted) return { start: at, value: colon + 1, end }
     at = end + 1
   }
   return undefined

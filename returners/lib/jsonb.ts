@@ -3,18 +3,20 @@
 /** The member that keeps the exact JSON text of a record that had to be changed. */
 const EXACT = 'brine_exact'
 
-/** The same value, NUL and halves of pairs replaced by U+FFFD. */
+const PAIR = String.raw`\\ud[89ab][\da-f]{2}\\ud[c-f][\da-f]{2}`
+const REFUSED = String.raw`\\u(0000|d[89a-f][\da-f]{2})`
+/** Any other escape is stepped over, so that none begins in its middle. */
+const ESCAPES = new RegExp(String.raw`${PAIR}|${REFUSED}|\\.`, 'gi')
+
+/** The same value, NUL and halves of pairs replaced by U+FFFD. What else stands in the text stays as it is: its numbers are exact. */
 export function jsonbText(json: string): string {
-  return isSuspicious(json) ? JSON.stringify(replaced(JSON.parse(json))) : json
+  return json.toWellFormed().replaceAll(ESCAPES, (escape, refused?: string) => (refused === undefined ? escape : '\ufffd'))
 }
 
 /** As jsonbText, for an object; when something was replaced, the exact text stands beside it. */
 export function jsonbWholeText(json: string): string {
-  if (!isSuspicious(json)) return json
-  const value: unknown = JSON.parse(json)
-  const clean = replaced(value)
-  if (JSON.stringify(clean) === JSON.stringify(value)) return json
-  return JSON.stringify({ ...(clean as Record<string, unknown>), [EXACT]: json.toWellFormed() })
+  const clean = jsonbText(json)
+  return clean === json ? json : `${clean.slice(0, -1)},"${EXACT}":${JSON.stringify(json.toWellFormed())}}`
 }
 
 /** What jsonbWholeText was made of. */
@@ -22,16 +24,4 @@ export function fromJsonb(json: string): unknown {
   const value: unknown = JSON.parse(json)
   const exact = typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[EXACT] : undefined
   return typeof exact === 'string' ? (JSON.parse(exact) as unknown) : value
-}
-
-/** Cheap, and wrong only on the careful side. */
-function isSuspicious(json: string): boolean {
-  return /\\u(?:0000|[dD][89abAB])/.test(json) || !json.isWellFormed()
-}
-
-function replaced(value: unknown): unknown {
-  if (typeof value === 'string') return value.toWellFormed().replaceAll('\0', '\ufffd')
-  if (Array.isArray(value)) return value.map(replaced)
-  if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([key, one]) => [replaced(key), replaced(one)]))
 }

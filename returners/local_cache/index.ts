@@ -48,7 +48,7 @@ function openCache(settings: Options, context: ReturnerContext): ReturnerHandle 
 async function writeAll(place: Place, items: readonly ReturnItem[], signal: AbortSignal): Promise<void> {
   for (let done = 0; done < items.length; done += AT_ONCE) {
     signal.throwIfAborted()
-    const written = await Promise.allSettled(items.slice(done, done + AT_ONCE).map((item) => writeReturn(place, item.ret)))
+    const written = await Promise.allSettled(items.slice(done, done + AT_ONCE).map((item) => writeReturn(place, item)))
     const failed = written.find((one) => one.status === 'rejected')
     if (failed !== undefined) throw failed.reason
   }

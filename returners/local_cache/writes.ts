@@ -1,9 +1,10 @@
 import { mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { PermanentError, type ReturnRecord } from '../contract.ts'
+import { PermanentError, type ReturnItem } from '../contract.ts'
 import { makeDirectory, syncDirectory, writeWhole } from '../lib/durable-file.ts'
 import { newJid } from '../lib/jid.ts'
-import { packed } from '../lib/msgpack.ts'
+import { memberText, withoutMember } from '../lib/json-text.ts'
+import { packed, packedJson } from '../lib/msgpack.ts'
 import { FILES, jobDirectories, jobDirectory, names, readPacked, readText } from './job-directory.ts'
 
 /** One job cache on disk. */
@@ -15,6 +16,8 @@ export interface Place {
   now: () => number
 }
 
+/** What Salt keeps of a return. */
+const RESULT = ['return', 'retcode', 'success'] as const
 const DIRECTORY_MODE = 0o750
 const FILE_MODE = 0o640
 /** Longest name of a file that Linux takes, bytes. */
@@ -25,15 +28,15 @@ const MAX_NAME_BYTES = 255
  *
  * @throws PermanentError when the minion's id can be no directory
  */
-export async function writeReturn(place: Place, ret: ReturnRecord): Promise<void> {
-  const { return: value, retcode, success, out, ...rest } = ret
+export async function writeReturn(place: Place, { ret, json }: ReturnItem): Promise<void> {
+  const result = RESULT.map((name) => `"${name}":${memberText(json, name) ?? 'null'}`)
   const job = await ensureJob(place, ret.jid)
   if (await readText(join(job, FILES.nocache)) !== undefined) return
   const minion = join(job, directoryName(ret.id))
   await makeDirectory(minion, DIRECTORY_MODE)
-  await writeWhole(join(minion, FILES.record), packed(rest), FILE_MODE)
-  if (out !== undefined) await writeWhole(join(minion, FILES.out), packed(out), FILE_MODE)
-  await writeWhole(join(minion, FILES.return), packed({ return: value, retcode, success }), FILE_MODE)
+  await writeWhole(join(minion, FILES.record), packedJson([...RESULT, 'out'].reduce(withoutMember, json)), FILE_MODE)
+  if (ret.out !== undefined) await writeWhole(join(minion, FILES.out), packed(ret.out), FILE_MODE)
+  await writeWhole(join(minion, FILES.return), packedJson(`{${result.join()}}`), FILE_MODE)
   await syncDirectory(minion)
 }
 

@@ -2,6 +2,7 @@ import type { Database } from 'better-sqlite3'
 import { defineReturner, JOB_CACHE, type ReturnerContext, type ReturnerHandle, type ReturnItem, type ReturnRecord } from '../contract.ts'
 import { jidOf, newJid, tableTime } from '../lib/jid.ts'
 import { checkDatabase } from './check.ts'
+import { memberText } from '../lib/json-text.ts'
 import { databaseError } from './errors.ts'
 import { type Options, options } from './options.ts'
 import { schema } from './schema.ts'
@@ -93,7 +94,7 @@ function rowOf(item: ReturnItem, date: string): ReturnRow {
     fun: typeof ret.fun === 'string' ? ret.fun : JSON.stringify(ret.fun),
     jid: ret.jid,
     id: ret.id,
-    fun_args: ret.fun_args.length === 0 ? null : JSON.stringify(ret.fun_args),
+    fun_args: ret.fun_args.length === 0 ? null : memberText(item.json, 'fun_args') ?? null,
     date,
     full_ret: item.json,
     success: succeeded(ret.success) ? '1' : '0',

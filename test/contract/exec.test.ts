@@ -45,12 +45,14 @@ for (const isLongLived of [false, true]) {
       const store = join(directory, 'store')
       await mkdir(store)
       await writeFile(file, isLongLived ? longLived : program, { mode: 0o755 })
+      const readTexts = async () => {
+        const names = (await readdir(store)).filter((name) => !name.startsWith('.'))
+        return Promise.all(names.map((name) => readFile(join(store, name), 'utf8')))
+      }
       return {
         options: { command: [isLongLived ? '/usr/bin/python3' : '/bin/sh', file], env: { DIRECTORY: store }, long_lived: isLongLived },
-        async readBack() {
-          const names = (await readdir(store)).filter((name) => !name.startsWith('.'))
-          return Promise.all(names.map(async (name) => JSON.parse(await readFile(join(store, name), 'utf8')) as ReturnRecord))
-        },
+        readBack: async () => (await readTexts()).map((text) => JSON.parse(text) as ReturnRecord),
+        readTexts,
         teardown: () => rm(directory, { recursive: true }),
       }
     },

@@ -17,16 +17,17 @@ testReturner({
   ],
   async setup() {
     // What a receiver that honours the key does: the last one under a key is the return.
-    const stored = new Map<string, ReturnRecord>()
+    const stored = new Map<string, string>()
     let answer: Answer = { status: 200 }
     const sink = await startHttpSink(({ headers, body }, reply) => {
       if (answer === 'none') return
-      if (answer.status === 200) stored.set(String(headers['idempotency-key']), JSON.parse(body) as ReturnRecord)
+      if (answer.status === 200) stored.set(String(headers['idempotency-key']), body)
       reply.writeHead(answer.status, answer.headers).end('because')
     })
     return {
       options: { url: sink.url, token: 'hunter2-token' },
-      readBack: async () => [...stored.values()],
+      readBack: async () => [...stored.values()].map((text) => JSON.parse(text) as ReturnRecord),
+      readTexts: async () => [...stored.values()],
       teardown: () => sink.close(),
       answerWith: (next: Answer) => void (answer = next),
     }

@@ -6,6 +6,8 @@ import { testReturner } from '../../returners/testing.ts'
 // The test runner owns this process's standard output. What really comes out of a pipe: test/returners/local.test.ts.
 let printed = ''
 
+const lines = () => printed.trimEnd().split('\n')
+
 beforeEach(() => {
   printed = ''
   vi.spyOn(process.stdout, 'write').mockImplementation((text: unknown, done: unknown) => {
@@ -25,6 +27,7 @@ testReturner({
   wrongOptions: [{ options: { format: 'yaml' }, message: /format: there is no such option/ }],
   setup: async () => ({
     options: {},
-    readBack: async () => printed.trimEnd().split('\n').map((line) => JSON.parse(line) as ReturnRecord),
+    readBack: async () => lines().map((line) => JSON.parse(line) as ReturnRecord),
+    readTexts: async () => lines(),
   }),
 })

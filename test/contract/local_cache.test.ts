@@ -1,7 +1,8 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { toJsonText } from '../../agent/wire/json.ts'
 import { decode, encode } from '../../agent/wire/msgpack.ts'
 import definition from '../../returners/local_cache/index.ts'
 import { sampleContext, sampleItem, sampleReturn, testReturner } from '../../returners/testing.ts'
@@ -30,6 +31,13 @@ testReturner({
         const jids = await Promise.all((await jobsIn(directory)).map((job) => readFile(join(job, 'jid'), 'utf8')))
         const returns = await Promise.all(jids.map(async (jid) => Object.values(await handle.getJid?.(jid) ?? {})))
         return returns.flat()
+      },
+      async readTexts() {
+        const files = (await readdir(directory, { recursive: true })).filter((name) => basename(name) === 'return.p')
+        return Promise.all(files.map(async (name) => {
+          const [rest, result] = await Promise.all([name.replace('return.p', 'record.p'), name].map(async (one) => toJsonText(decode(await readFile(join(directory, one))))))
+          return `${result?.slice(0, -1)},${rest?.slice(1)}`
+        }))
       },
       teardown: () => rm(directory, { recursive: true }),
     }

@@ -16,13 +16,12 @@ testReturner({
   async setup() {
     const directory = await mkdtemp(join(tmpdir(), 'brine-rawfile-'))
     const filename = join(directory, 'logs', 'events')
+    const lines = async () => (await readFile(filename, 'utf8')).trimEnd().split('\n')
     return {
       options: { filename },
       directory,
-      async readBack() {
-        const lines = (await readFile(filename, 'utf8')).trimEnd().split('\n')
-        return lines.map((line) => JSON.parse(line) as ReturnRecord)
-      },
+      readBack: async () => (await lines()).map((line) => JSON.parse(line) as ReturnRecord),
+      readTexts: lines,
       teardown: () => rm(directory, { recursive: true }),
     }
   },

@@ -27,12 +27,12 @@ testReturner({
         connection.close()
       }
     }
+    const texts = () => read<{ full_ret: string }>('SELECT full_ret FROM salt_returns').map((row) => row.full_ret)
     return {
       options: { database, timeout: 0.2 },
       directory,
-      async readBack() {
-        return read<{ full_ret: string }>('SELECT full_ret FROM salt_returns').map((row) => JSON.parse(row.full_ret) as ReturnRecord)
-      },
+      readBack: async () => texts().map((text) => JSON.parse(text) as ReturnRecord),
+      readTexts: async () => texts(),
       async readEvents() {
         return read<{ tag: string; data: string }>('SELECT tag, data FROM salt_events').map(({ tag, data }) => ({ tag, data: JSON.parse(data) as SaltEvent['data'] }))
       },

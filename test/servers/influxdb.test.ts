@@ -23,14 +23,16 @@ describeServer({ returner: 'influxdb', program: 'influxdb', start: startInflux }
       await influx.query(`CREATE USER "u_${db}" WITH PASSWORD 'its-user-word'`)
       await influx.query(`GRANT ALL ON ${db} TO "u_${db}"`)
       const proxy = await tcpProxy({ host: '127.0.0.1', port: influx.port })
+      const texts = async () => {
+        const answer = await influx.query(`SELECT full_ret, "return" FROM ${db}..returns`) as { results: { series?: { values: [number, string, string][] }[] }[] }
+        const values = answer.results[0]?.series?.[0]?.values ?? []
+        return values.map(([, full, value]) => `{"return":${value},${full.slice(1)}`)
+      }
       return {
         options: { host: '127.0.0.1', port: proxy.port, db, user: `u_${db}`, password: 'its-user-word' },
         db, influx, proxy,
-        async readBack() {
-          const answer = await influx.query(`SELECT full_ret, "return" FROM ${db}..returns`) as { results: { series?: { values: [number, string, string][] }[] }[] }
-          const values = answer.results[0]?.series?.[0]?.values ?? []
-          return values.map(([, full, value]) => ({ ...(JSON.parse(full) as ReturnRecord), return: JSON.parse(value) as unknown }))
-        },
+        readBack: async () => (await texts()).map((text) => JSON.parse(text) as ReturnRecord),
+        readTexts: texts,
         async teardown() {
           await proxy.close()
           await influx.query(`DROP DATABASE ${db}`)

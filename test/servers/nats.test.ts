@@ -44,16 +44,18 @@ describeServer({ returner: 'nats', program: 'nats', start }, (server) => {
       await streams.add({ name: STREAM, subjects: ['salt.returns.*'], ...stream })
     })
     const proxy = await tcpProxy({ host: '127.0.0.1', port: server().port })
+    const readTexts = () => admin(async ({ streams }) => {
+      const { state: { first_seq: first, last_seq: last, messages } } = await streams.info(STREAM)
+      if (messages === 0) return []
+      const numbers = Array.from({ length: last - first + 1 }, (_, index) => first + index)
+      return (await Promise.all(numbers.map(async (seq) => (await streams.getMessage(STREAM, { seq }))?.string()))).filter((one) => one !== undefined)
+    })
     return {
       options: { servers: [`nats://127.0.0.1:${proxy.port}`], username: 'salt', password: 'salt-secret', timeout: 20, connect_timeout: 5 },
       proxy,
       admin,
-      readBack: () => admin(async ({ streams }) => {
-        const { state: { first_seq: first, last_seq: last, messages } } = await streams.info(STREAM)
-        if (messages === 0) return []
-        const numbers = Array.from({ length: last - first + 1 }, (_, index) => first + index)
-        return Promise.all(numbers.map(async (seq) => (await streams.getMessage(STREAM, { seq }))?.json<ReturnRecord>())).then((all) => all.filter((one) => one !== undefined))
-      }),
+      readBack: async () => (await readTexts()).map((text) => JSON.parse(text) as ReturnRecord),
+      readTexts,
       teardown: () => proxy.close(),
     }
   }

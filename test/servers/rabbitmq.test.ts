@@ -53,16 +53,18 @@ describeServer({ returner: 'rabbitmq', program: 'rabbitmq', start }, (server) =>
     await remove()
     await make()
     const proxy = await tcpProxy({ host: '127.0.0.1', port: server().port })
+    const readTexts = () => withChannel(async (channel) => {
+      const all: string[] = []
+      for (let message = await channel.get('salt.returns'); message !== false; message = await channel.get('salt.returns')) all.push(String(message.content))
+      return all
+    })
     return {
       options: { host: '127.0.0.1', port: proxy.port, password: server().password, timeout: 20, connect_timeout: 5 },
       proxy,
       remove,
       make,
-      readBack: () => withChannel(async (channel) => {
-        const all: ReturnRecord[] = []
-        for (let message = await channel.get('salt.returns'); message !== false; message = await channel.get('salt.returns')) all.push(JSON.parse(String(message.content)) as ReturnRecord)
-        return all
-      }),
+      readBack: async () => (await readTexts()).map((text) => JSON.parse(text) as ReturnRecord),
+      readTexts,
       teardown: () => proxy.close(),
     }
   }

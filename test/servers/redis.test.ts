@@ -28,15 +28,16 @@ describeServer({ returner: 'redis', program: 'redis', start: () => startRedis() 
     const run = (...words: string[]) => command(server().port, ...words)
     await run('FLUSHALL')
     const proxy = await tcpProxy({ host: server().host, port: server().port })
+    const readTexts = async () => {
+      const keys = (await run('KEYS', 'ret:*')) as string[]
+      return (await Promise.all(keys.map(async (key) => (await run('HVALS', key)) as string[]))).flat()
+    }
     return {
       options: { host: server().host, port: proxy.port, timeout: 20, connect_timeout: 5 },
       proxy,
       run,
-      async readBack() {
-        const keys = (await run('KEYS', 'ret:*')) as string[]
-        const rows = await Promise.all(keys.map(async (key) => (await run('HVALS', key)) as string[]))
-        return rows.flat().map((text) => JSON.parse(text) as ReturnRecord)
-      },
+      readBack: async () => (await readTexts()).map((text) => JSON.parse(text) as ReturnRecord),
+      readTexts,
       teardown: () => proxy.close(),
     }
   }

@@ -35,6 +35,8 @@ export interface ReturnerFixture {
   options: Record<string, unknown>
   /** What is stored now, in any order. Without it, only what the returner says is tested. */
   readBack?(): Promise<ReturnRecord[]>
+  /** The same as the JSON texts that are stored, exactly: then numbers must be what they were, too, which a look through objects hides. */
+  readTexts?(): Promise<string[]>
   /** The events stored now, in any order. Without it, only what the returner says is tested. */
   readEvents?(): Promise<SaltEvent[]>
   /** Undoes what `setup` did. */
@@ -73,6 +75,8 @@ export interface ReturnerSuite<Options, Fixture extends ReturnerFixture = Return
   wrongOptions?: { options: Record<string, unknown>; message: RegExp }[]
   /** Names of hostile values that the returner may refuse for good instead of storing them: only what its target cannot hold. */
   mayRefuse?: readonly string[]
+  /** Names of hostile values whose numbers the target keeps only as JavaScript has them. */
+  mayRound?: readonly string[]
   /** The destination's ways to fail: one of each kind at least, where the target has it. */
   failures?: readonly FailureCase<Fixture>[]
   runner: TestRunner
@@ -166,6 +170,12 @@ export async function sendUntilStored(handle: Pick<ReturnerHandle, 'returner'>, 
 /** One text for equal values, whatever the order of their keys: comparing 16 MiB and 500 levels otherwise takes for ever. */
 export function canonical(value: unknown): string {
   return JSON.stringify(sorted(value))
+}
+
+/** The same of a JSON text, with its numbers as they are written: 1.0 is not 1, and 2^64-1 is itself. */
+export function canonicalText(json: string): string {
+  const parse = JSON.parse as (text: string, revive: (key: string, value: unknown, context: { source?: string }) => unknown) => unknown
+  return canonical(parse(json, (_key, value, { source }) => (typeof value === 'number' ? { number: source } : value)))
 }
 
 function sorted(value: unknown): unknown {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { asciiJson, memberText } from '../../../returners/lib/json-text.ts'
+import { asciiJson, memberText, withoutMember } from '../../../returners/lib/json-text.ts'
 import { fromJsonb, jsonbText, jsonbWholeText } from '../../../returners/lib/jsonb.ts'
 
 test('a member is found as it stands, whatever is around it', () => {
@@ -12,6 +12,16 @@ test('a member is found as it stands, whatever is around it', () => {
   expect(memberText('{}', 'n')).toBeUndefined()
 })
 
+test('a member is left out, wherever it stands', () => {
+  const json = String.raw`{"a":[1.0,{"b":"}"}],"return":"\",{","c":18446744073709551615}`
+
+  expect(withoutMember(json, 'return')).toBe('{"a":[1.0,{"b":"}"}],"c":18446744073709551615}')
+  expect(withoutMember(json, 'a')).toBe(String.raw`{"return":"\",{","c":18446744073709551615}`)
+  expect(withoutMember(json, 'c')).toBe(String.raw`{"a":[1.0,{"b":"}"}],"return":"\",{"}`)
+  expect(withoutMember(json, 'b')).toBe(json)
+  expect(withoutMember('{"a":1}', 'a')).toBe('{}')
+})
+
 test('JSON in ASCII means the same', () => {
   const value = { ключ: 'żółć 🧂 \u007f' }
 
@@ -22,8 +32,8 @@ test('JSON in ASCII means the same', () => {
 test('what jsonb does not take is replaced, and the exact text stands beside it', () => {
   const json = String.raw`{"return":"a\u0000b","k\u0000":["\ud83d",18446744073709551615]}`
 
-  expect(jsonbText(json)).toBe('{"return":"a\ufffdb","k\ufffd":["\ufffd",18446744073709552000]}')
-  expect(JSON.parse(jsonbWholeText(json))).toEqual({ return: 'a\ufffdb', 'k\ufffd': ['\ufffd', 18446744073709552000], brine_exact: json })
+  expect(jsonbText(json)).toBe('{"return":"a\ufffdb","k\ufffd":["\ufffd",18446744073709551615]}')
+  expect(JSON.parse(jsonbWholeText(json))).toEqual({ return: 'a\ufffdb', 'k\ufffd': ['\ufffd', 18446744073709551615], brine_exact: json })
   expect(fromJsonb(jsonbWholeText(json))).toEqual(JSON.parse(json))
 })
 

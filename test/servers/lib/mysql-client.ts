@@ -42,14 +42,13 @@ export async function mysqlFixture(server: MariaDb, ddl: string[]): Promise<Mysq
   const { host, port, user, database, password } = server
   await mysqlQuery(server, [...CLEAN_MYSQL, ...ddl])
   const proxy = await tcpProxy({ host, port })
+  const readTexts = async () => (await mysqlQuery<{ full_ret: string }>(server, ['SELECT full_ret FROM salt_returns'])).map((row) => row.full_ret)
   return {
     options: { host, port: proxy.port, user, db: database, pass: password, timeout: 20, connect_timeout: 5 },
     proxy,
     sql: (...statements) => mysqlQuery(server, statements),
-    async readBack() {
-      const rows = await mysqlQuery<{ full_ret: string }>(server, ['SELECT full_ret FROM salt_returns'])
-      return rows.map((row) => JSON.parse(row.full_ret) as ReturnRecord)
-    },
+    readBack: async () => (await readTexts()).map((text) => JSON.parse(text) as ReturnRecord),
+    readTexts,
     async readEvents() {
       const rows = await mysqlQuery<{ tag: string; data: string }>(server, ['SELECT tag, data FROM salt_events'])
       return rows.map(({ tag, data }) => ({ tag, data: JSON.parse(data) as SaltEvent['data'] }))

@@ -20,21 +20,22 @@ export interface PgSubject {
   ddl: string
   /** How the returner reads what it wrote. */
   read(text: string): unknown
+  /** The same as JSON text; what is in the table when it is not said. */
+  exact?(text: string): string
 }
 
 /** Empty tables, and options that lead to them through a proxy. */
-export async function pgFixture({ server, password, ddl, read }: PgSubject): Promise<PgFixture> {
+export async function pgFixture({ server, password, ddl, read, exact = (text) => text }: PgSubject): Promise<PgFixture> {
   const { host, port, user, database, password: secret } = server()
   await pgQuery(server(), `${DROP_ROLE};\n${DROP_TABLES};\n${ddl}`)
   const proxy = await tcpProxy({ host, port })
+  const texts = async () => (await pgQuery<{ full_ret: string }>(server(), 'SELECT full_ret::text FROM salt_returns')).map((row) => row.full_ret)
   return {
     options: { host, port: proxy.port, user, db: database, [password]: secret, timeout: 20, connect_timeout: 5 },
     proxy,
     sql: (text) => pgQuery(server(), text),
-    async readBack() {
-      const rows = await pgQuery<{ full_ret: string }>(server(), 'SELECT full_ret::text FROM salt_returns')
-      return rows.map((row) => read(row.full_ret) as ReturnRecord)
-    },
+    readBack: async () => (await texts()).map((text) => read(text) as ReturnRecord),
+    readTexts: async () => (await texts()).map(exact),
     async readEvents() {
       const rows = await pgQuery<{ tag: string; data: string }>(server(), 'SELECT tag, data::text FROM salt_events')
       return rows.map(({ tag, data }) => ({ tag, data: read(data) as SaltEvent['data'] }))
