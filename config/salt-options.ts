@@ -1,6 +1,6 @@
 /** Options that Salt has and Brine does not act on: they are told apart from misspelt ones. First the minion's. */
 const NAMES = `
-interface source_interface_name source_address source_ret_port source_publish_port master_uri_format 
+interface source_ret_port source_publish_port master_uri_format 
 syndic_finger id_function append_minionid_config_dirs grains_cache grains_cache_expiration
 sock_pool_size backup_mode renderer renderer_whitelist renderer_blacklist failhard autoload_dynamic_modules
 lock_saltenv pillar_opts pillar_cache pillar_cache_ttl

@@ -48,7 +48,9 @@ const masterOptions = {
     .prefault(null)
     .describe(`TLS on ws and tcp: True, or a map of ${TLS_MEMBERS}; chain and host name are checked unless cert_reqs is CERT_NONE`),
   zmq_filtering: flag().default(false).describe("ZeroMQ: have the master send only what concerns this minion, where it filters, too"),
-  ipv6: flag().nullable().default(null).describe("True: the master's IPv6 addresses first (ZeroMQ); False: only IPv4; not set: in the system's order"),
+  ipv6: flag().nullable().default(null).describe("True: the master's IPv6 addresses first; False: only IPv4; not set: in the system's order"),
+  source_interface_name: z.string().default('').describe('The interface whose address connections to the master come from; not set: the system chooses'),
+  source_address: z.string().default('').describe('The address they come from, where no interface is named'),
   master_finger: textList().prefault([]).describe("The fingerprint the master's key must have before it is trusted; of several masters a list"),
   verify_master_pubkey_sign: flag().default(false).describe("Verify the signature of the master's key"),
   master_sign_key_name: text()

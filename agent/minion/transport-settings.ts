@@ -11,7 +11,7 @@ const LONGEST_IDLE_MS = 20_000
 export type TransportOptions = Pick<
   MinionConfig,
   | 'id' | 'transport' | 'master_port' | 'publish_url' | 'ssl' | 'auth_timeout' | 'tcp_keepalive' | 'tcp_keepalive_idle' | 'tcp_keepalive_intvl'
-  | 'tcp_keepalive_cnt' | 'zmq_filtering' | 'ipv6'
+  | 'tcp_keepalive_cnt' | 'zmq_filtering' | 'ipv6' | 'source_interface_name' | 'source_address'
 >
 
 /** The sockets to one of the configured masters. */
@@ -30,7 +30,13 @@ export function transportSettings(config: TransportOptions, master: string): Tra
     keepAlive: keepAliveSettings(config),
     filtering: config.zmq_filtering,
     ...(config.ipv6 !== null && { ipv6: config.ipv6 }),
+    ...sourceOf(config),
   }
+}
+
+function sourceOf({ source_interface_name: interfaceName, source_address: address }: TransportOptions): Pick<TransportSettings, 'source'> {
+  if (interfaceName !== '') return { source: { interfaceName } }
+  return address === '' ? {} : { source: { address } }
 }
 
 function keepAliveSettings(config: TransportOptions): KeepAliveSettings {

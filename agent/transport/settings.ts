@@ -1,5 +1,6 @@
 /** What the transports have to know. */
 import type { MasterAddress } from './address.ts'
+import type { SourceSettings } from './source.ts'
 import type { TlsSettings } from './tls.ts'
 
 /** Salt's names of its transports. */
@@ -19,7 +20,9 @@ export interface TransportSettings extends MasterAddress {
   tls?: TlsSettings
   /** Salt's `zmq_filtering`. */
   filtering: boolean
-  /** Salt's `ipv6`: true tries IPv6 addresses first (ZeroMQ), false takes IPv4 only; left out, the system decides. */
+  /** Where connections come from; left out, the system decides. */
+  source?: SourceSettings
+  /** Salt's `ipv6`: true tries IPv6 addresses first, false takes IPv4 only; left out, the system decides. */
   ipv6?: boolean
 }
 

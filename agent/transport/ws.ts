@@ -5,7 +5,7 @@ import { TransportError } from './port.ts'
 import { reasonOf } from './reason.ts'
 import { createReplyQueue } from './reply-queue.ts'
 import { DEFAULT_MAX_MESSAGE_BYTES } from './settings.ts'
-import { keepAlive } from './stream.ts'
+import { keepAlive, pathOptions } from './stream.ts'
 import { tlsOptions } from './tls.ts'
 import type { MasterAddress } from './address.ts'
 import type { RequestSocket, Socket, Transport } from './port.ts'
@@ -83,11 +83,11 @@ function publishSocket(socket: WebSocket): Socket {
 async function open(
   endpoint: Endpoint, settings: WsSettings, clock: Clock, signal: AbortSignal, onMessage: (message: Uint8Array, from: WebSocket) => void,
 ): Promise<WebSocket> {
-  const tls = await tlsOf(endpoint, settings)
+  const { tls, path } = await optionsOf(endpoint, settings)
   if (signal.aborted) throw new TransportError('ABORTED', 'the connect was given up')
   const socket = new WebSocket(`${endpoint.isTls ? 'wss' : 'ws'}://${hostPort(endpoint)}${endpoint.path}`, {
     ...tls,
-    ...(settings.ipv6 === false && { family: 4 }),
+    ...path,
     perMessageDeflate: false,
     followRedirects: false,
     maxPayload: settings.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES,
@@ -100,9 +100,9 @@ async function open(
   return opened
 }
 
-async function tlsOf({ isTls }: Endpoint, settings: WsSettings): Promise<Awaited<ReturnType<typeof tlsOptions>>> {
+async function optionsOf({ isTls }: Endpoint, settings: WsSettings) {
   try {
-    return isTls ? await tlsOptions(settings.tls) : {}
+    return { tls: isTls ? await tlsOptions(settings.tls) : {}, path: await pathOptions(settings) }
   } catch (error) {
     throw new TransportError('UNREACHABLE', reasonOf(error), { cause: error })
   }

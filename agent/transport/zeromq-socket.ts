@@ -2,7 +2,9 @@ import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { TransportError } from './port.ts'
 import { reasonOf } from './reason.ts'
+import { sourceAddress } from './source.ts'
 import type { Socket } from './port.ts'
+import type { SourceSettings } from './source.ts'
 import type { Clock } from '../clock.ts'
 import type * as Zeromq from 'zeromq'
 
@@ -16,6 +18,8 @@ export interface ZeromqTarget {
   connectTimeoutMs: number
   /** Salt's `ipv6`: true asks for IPv6 addresses first, false takes IPv4 only; undefined leaves it to the system. */
   ipv6: boolean | undefined
+  /** Where the connection comes from. */
+  source: SourceSettings
 }
 
 /** Finds the addresses of a name. */
@@ -64,13 +68,13 @@ export async function openZeromqSocket<Raw extends Zeromq.Socket>(
 ): Promise<ZeromqSocket<Raw>> {
   const { host, port, connectTimeoutMs } = target
   const where = `${host}:${port}`
-  const addresses = await withLimit(addressesOf(target, parts.lookup), connectTimeoutMs, where, parts)
+  const { addresses, source } = await withLimit(pathOf(target, parts.lookup), connectTimeoutMs, where, parts)
   let why: unknown
   for (const address of addresses) {
     if (parts.signal.aborted) throw givenUp()
     try {
       const ipv6 = isIP(address) === 6
-      const endpoint = `tcp://${ipv6 ? `[${address}]` : address}:${port}`
+      const endpoint = `tcp://${source === undefined ? '' : `${bracketed(source)}:0;`}${bracketed(address)}:${port}`
       return await connect(make({ ipv6 }), endpoint, where, connectTimeoutMs / addresses.length, parts)
     } catch (error) {
       if (error instanceof TransportError && error.code === 'ABORTED') throw error
@@ -78,6 +82,19 @@ export async function openZeromqSocket<Raw extends Zeromq.Socket>(
     }
   }
   throw why
+}
+
+/** The other end's addresses that can be reached from ours, which is undefined where the system chooses it. */
+async function pathOf(target: ZeromqTarget, find: Lookup): Promise<{ addresses: string[]; source: string | undefined }> {
+  const source = await sourceAddress(target.source, target.ipv6)
+  const addresses = await addressesOf(target, find)
+  const reached = source === undefined ? addresses : addresses.filter((address) => isIP(address) === isIP(source))
+  if (reached.length === 0) throw new Error(`it has no IPv${isIP(source ?? '')} address, as the source address ${source} is`)
+  return { addresses: reached, source }
+}
+
+function bracketed(address: string): string {
+  return isIP(address) === 6 ? `[${address}]` : address
 }
 
 /** The addresses of a name in the order in which they are to be tried (Salt: `salt.utils.network.dns_check`). */
@@ -90,7 +107,7 @@ async function addressesOf({ host, ipv6 }: ZeromqTarget, find: Lookup): Promise<
 }
 
 /** A look-up cannot be called off; it is left alone when its time is over. */
-async function withLimit(found: Promise<string[]>, timeoutMs: number, where: string, { clock, signal }: OpenParts): Promise<string[]> {
+async function withLimit<Found>(found: Promise<Found>, timeoutMs: number, where: string, { clock, signal }: OpenParts): Promise<Found> {
   if (signal.aborted) throw givenUp()
   const { promise, reject } = Promise.withResolvers<never>()
   const onAbort = (): void => reject(givenUp())

@@ -7,6 +7,7 @@ import { TransportError } from './port.ts'
 import type { MasterAddress } from './address.ts'
 import type { Transport } from './port.ts'
 import type { Lookup, ZeromqModule, ZeromqOptions, ZeromqSocket, ZeromqTarget } from './zeromq-socket.ts'
+import type { SourceSettings } from './source.ts'
 import type { Clock } from '../clock.ts'
 import type { Subscriber } from 'zeromq'
 
@@ -19,6 +20,8 @@ export interface ZeromqSettings extends MasterAddress {
   connectTimeoutMs: number
   /** Salt's `ipv6`. */
   ipv6?: boolean
+  /** Where connections come from. */
+  source?: SourceSettings
   /** Largest message taken from the master, bytes; default 128 MiB. */
   maxMessageBytes?: number
   /** Idle milliseconds before TCP asks whether the other end is still there; 0 lets TCP never ask; 20 000 when left out. */
@@ -72,7 +75,7 @@ export async function loadZeromq(load: () => Promise<ZeromqModule> = () => impor
  */
 export function createZeromqTransport(zeromq: ZeromqModule, settings: ZeromqSettings, clock: Clock, lookup: Lookup = systemLookup): Transport {
   const options = socketOptions(settings)
-  const targetOf = ({ host, port }: Endpoint): ZeromqTarget => ({ host, port, connectTimeoutMs: settings.connectTimeoutMs, ipv6: settings.ipv6 })
+  const targetOf = ({ host, port }: Endpoint): ZeromqTarget => ({ host, port, connectTimeoutMs: settings.connectTimeoutMs, ipv6: settings.ipv6, source: settings.source ?? {} })
 
   return {
     maxRequestBytes: Infinity,

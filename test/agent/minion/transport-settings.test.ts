@@ -27,6 +27,11 @@ describe("the transport's settings", () => {
     expect((await settingsOf(flags)).ipv6).toBe(expected)
   })
 
+  test('connections come from an interface, or from an address', async () => {
+    expect((await settingsOf({ source_address: '10.0.0.5' })).source).toEqual({ address: '10.0.0.5' })
+    expect((await settingsOf({ source_address: '10.0.0.5', source_interface_name: 'eth1' })).source).toEqual({ interfaceName: 'eth1' })
+  })
+
   test('the URL of publications is that of all masters, or of each', async () => {
     expect((await settingsOf({ publish_url: 'wss://proxy/pub' })).publishUrl).toBe('wss://proxy/pub')
     const each = { master: ['a', 'b'], publish_url: { a: 'wss://proxy/a' } }
