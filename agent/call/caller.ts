@@ -107,8 +107,10 @@ export async function createCaller(loaded: LoadedConfig, log: Logger, settings: 
     },
     handOver(ret, returners) {
       const tell = settings.useMaster && settings.tellMaster
-      const fingerprint = tell ? master.links.find(({ link }) => link.fingerprint !== undefined)?.link.fingerprint : undefined
-      return handOver(ret, returners, { wanted: tell, master: fingerprint }, { loaded, log: settings.partsLog, clock, links: master.links, environment: settings.environment })
+      // One that is not connected is known by its pinned key.
+      const known = master.links.filter(({ link }) => link.fingerprint !== undefined)
+      const told = tell ? (known.find(({ link }) => link.state === 'connected') ?? known[0]) : undefined
+      return handOver(ret, returners, { wanted: tell, master: told?.link.fingerprint }, { loaded, log: settings.partsLog, clock, links: master.links, environment: settings.environment })
     },
     close: () => master.close(),
   }

@@ -5,6 +5,7 @@ import type { Clock } from '../clock.ts'
 import type { Grains } from '../grains/grains.ts'
 import type { Link, LinkState } from '../link/port.ts'
 import type { Logger } from '../log.ts'
+import { createConnecting } from '../minion/connecting.ts'
 import { createLinks } from '../minion/links.ts'
 import { linkTo } from '../minion/masters.ts'
 import { createMinionPillar } from '../minion/pillar.ts'
@@ -50,40 +51,40 @@ export async function reachMaster(wanted: Wanted, parts: { loaded: LoadedConfig;
   }
   const links = await createLinks(loaded, log, clock, grains, undefined)
   const pillar = createMinionPillar(loaded.config, grains.current, links.map(({ link }) => link), log)
-  await connectOne(links, wanted.connectMs, clock)
+  // One after another where the agent would.
+  const connecting = createConnecting(loaded.config, links.map((each) => ({ ...each, announce: () => Promise.resolve() })), { clock, log, isOwed: () => false })
+  const reasons = await connectOne(links, () => connecting.start(), wanted.connectMs, clock)
   const isConnected = links.some(({ link }) => link.state === 'connected')
-  const trouble = isConnected ? ((await pillar.refresh()) ? undefined : 'the master did not give it') : whyNot(links)
+  const trouble = isConnected ? ((await pillar.refresh()) ? undefined : 'the master did not give it') : whyNot(links, reasons)
   return {
     pillar,
     linkFor: (master) => linkTo(links, master),
     links,
     trouble,
-    async close() {
-      await Promise.all(links.map(({ link }) => link.stop()))
-    },
+    close: () => connecting.stop(),
   }
 }
 
-/** Resolves when one is connected, when each has failed once, or when the time is over. */
-function connectOne(links: readonly MasterLink[], connectMs: number, clock: Clock): Promise<void> {
+/** Resolves when one is connected, when each has failed once, or when the time is over: with why they failed, which a link that is stopped no longer tells. */
+function connectOne(links: readonly MasterLink[], start: () => void, connectMs: number, clock: Clock): Promise<ReadonlyMap<Link, string | undefined>> {
   return new Promise((resolve) => {
-    const cancel = clock.timer(connectMs, resolve)
-    const failed = new Set<Link>()
+    const failed = new Map<Link, string | undefined>()
+    const cancel = clock.timer(connectMs, () => resolve(failed))
     for (const { link } of links) {
       link.onState((state) => {
-        if (FAILED.has(state)) failed.add(link)
+        if (FAILED.has(state)) failed.set(link, link.detail ?? failed.get(link))
         if (state !== 'connected' && failed.size < links.length) return
         cancel()
-        resolve()
+        resolve(failed)
       })
-      link.start()
     }
+    start()
   })
 }
 
-function whyNot(links: readonly MasterLink[]): string {
+function whyNot(links: readonly MasterLink[], reasons: ReadonlyMap<Link, string | undefined>): string {
   return links.map(({ master, link }) => {
-    const why = link.detail ?? `no answer yet (${link.state})`
+    const why = link.detail ?? reasons.get(link) ?? `no answer yet (${link.state})`
     // What the connection says begins with its address.
     return why.startsWith(master) ? why : `${master}: ${why}`
   }).join('; ')

@@ -276,4 +276,20 @@ describe('brine call', () => {
     expect(down).toMatchObject({ code: 0, stdout: 'local:\n    True\n' })
     expect(down.stderr).toMatch(/^brine: runs without a pillar: 127\.0\.0\.1:\d+ cannot be reached: the connection is refused \(ECONNREFUSED\)\nbrine: master:\S+ does not have it yet \(.*\): the agent delivers it at its next start\n$/)
   }, 30_000)
+
+  test('under failover takes one master after another, as the agent does, and tells the one it has', async () => {
+    const masters = await Promise.all([createRsaPair(), createRsaPair()].map((key) => createScriptedMaster(key, { pillar: {} })))
+    ends.push(async () => void (await Promise.all(masters.map((master) => master.shut()))))
+    configure(`master_type: failover\nmaster: [${masters.map(({ requestPort }) => `'127.0.0.1:${requestPort}'`).join(', ')}]\n`)
+    const asked = () => masters.map(({ requests }) => requests.length > 0)
+    const told = () => masters.map(({ requests }) => requests.filter(({ cmd }) => cmd === '_return').length)
+
+    expect(await call('test.ping')).toMatchObject({ code: 0, stderr: '' })
+    expect([asked(), told()]).toEqual([[true, false], [1, 0]])
+    await masters[0]?.shut()
+    expect(await call('test.ping')).toMatchObject({ code: 0, stderr: '' })
+    expect(told()).toEqual([1, 1])
+    await masters[1]?.shut()
+    expect((await call('test.ping')).stderr).toMatch(/^brine: runs without a pillar: 127\.0\.0\.1:\d+ cannot be reached: .*ECONNREFUSED\); 127\.0\.0\.1:\d+ cannot be reached: .*ECONNREFUSED\)\n/)
+  }, 60_000)
 })
