@@ -110,7 +110,8 @@ export async function createCaller(loaded: LoadedConfig, log: Logger, settings: 
       // One that is not connected is known by its pinned key.
       const known = master.links.filter(({ link }) => link.fingerprint !== undefined)
       const told = tell ? (known.find(({ link }) => link.state === 'connected') ?? known[0]) : undefined
-      return handOver(ret, returners, { wanted: tell, master: told?.link.fingerprint }, { loaded, log: settings.partsLog, clock, links: master.links, environment: settings.environment })
+      const to = { wanted: tell, master: told?.link.fingerprint }
+      return handOver(ret, returners, to, { loaded, log: settings.partsLog, clock, links: master.links, environment: settings.environment })
     },
     close: () => master.close(),
   }

@@ -1,9 +1,11 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { toJsonText } from '../../agent/wire/json.ts'
 import { decode, encode } from '../../agent/wire/msgpack.ts'
+import type { ValueObject } from '../../agent/wire/value.ts'
+import type { ReturnRecord } from '../../returners/contract.ts'
 import definition from '../../returners/local_cache/index.ts'
 import { sampleContext, sampleItem, sampleReturn, testReturner } from '../../returners/testing.ts'
 
@@ -26,19 +28,8 @@ testReturner({
     return {
       options,
       directory,
-      async readBack() {
-        const handle = await openCache(directory)
-        const jids = await Promise.all((await jobsIn(directory)).map((job) => readFile(join(job, 'jid'), 'utf8')))
-        const returns = await Promise.all(jids.map(async (jid) => Object.values(await handle.getJid?.(jid) ?? {})))
-        return returns.flat()
-      },
-      async readTexts() {
-        const files = (await readdir(directory, { recursive: true })).filter((name) => basename(name) === 'return.p')
-        return Promise.all(files.map(async (name) => {
-          const [rest, result] = await Promise.all([name.replace('return.p', 'record.p'), name].map(async (one) => toJsonText(decode(await readFile(join(directory, one))))))
-          return `${result?.slice(0, -1)},${rest?.slice(1)}`
-        }))
-      },
+      readBack: async () => (await readTexts(directory)).map((text) => JSON.parse(text) as ReturnRecord),
+      readTexts: () => readTexts(directory),
       teardown: () => rm(directory, { recursive: true }),
     }
   },
@@ -59,6 +50,18 @@ testReturner({
     },
   ],
 })
+
+/** What is in the files, as JSON with exact numbers. */
+async function readTexts(directory: string): Promise<string[]> {
+  const returns = (await readdir(directory, { recursive: true })).filter((name) => basename(name) === 'return.p')
+  return Promise.all(returns.map(async (name) => {
+    const minion = join(directory, dirname(name))
+    const there = (await readdir(minion)).includes('out.p') ? ['out.p'] : []
+    const files = await Promise.all(['record.p', 'return.p', ...there].map(async (file) => decode(await readFile(join(minion, file)))))
+    const [record, result, out] = files
+    return toJsonText({ ...(record as ValueObject), ...(result as ValueObject), ...(out !== undefined && { out }) })
+  }))
+}
 
 describe('the layout', () => {
   test('is Salt\'s, with what Salt has no place for beside it', async () => {
