@@ -10,6 +10,7 @@ export const builtInReturners: Readonly<Record<string, () => Promise<ReturnerMod
   exec: () => import('./exec/index.ts'),
   http: () => import('./http/index.ts'),
   influxdb: () => import('./influxdb/index.ts'),
+  kafka: () => import('./kafka/index.ts'),
   local: () => import('./local/index.ts'),
   local_cache: () => import('./local_cache/index.ts'),
   mqtt: () => import('./mqtt/index.ts'),

@@ -1,4 +1,4 @@
-import { createServer, connect, type AddressInfo, type Socket } from 'node:net'
+import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net'
 
 /** Where connections are led to. */
 export type ProxyTarget = { host: string; port: number } | { path: string }
@@ -19,8 +19,12 @@ export interface TcpProxy {
   close(): Promise<void>
 }
 
-/** Starts a proxy in front of a server, for tests: the destination does what it was asked, and the answer is lost. */
-export async function tcpProxy(target: ProxyTarget): Promise<TcpProxy> {
+/**
+ * Starts a proxy in front of a server, for tests: the destination does what it was asked, and the answer is lost.
+ *
+ * @param rewrite what becomes of a chunk of the destination that gets through, for a protocol in which it names its own port
+ */
+export async function tcpProxy(target: ProxyTarget, rewrite: (chunk: Buffer, proxyPort: number) => Buffer = (chunk) => chunk): Promise<TcpProxy> {
   const sockets = new Set<Socket>()
   let answersLeft = Infinity
   let onAnswer = () => {}
@@ -55,7 +59,7 @@ export async function tcpProxy(target: ProxyTarget): Promise<TcpProxy> {
       answersLeft -= 1
       if (answersLeft < 0) cutAll()
       else {
-        client.write(chunk)
+        client.write(rewrite(chunk, portOf(listener)))
         onAnswer()
       }
     })
@@ -67,7 +71,7 @@ export async function tcpProxy(target: ProxyTarget): Promise<TcpProxy> {
     listener.listen(0, '127.0.0.1', resolve)
   })
   return {
-    port: (listener.address() as AddressInfo).port,
+    port: portOf(listener),
     cutAfter(answers) {
       answersLeft = answers
     },
@@ -92,4 +96,8 @@ export async function tcpProxy(target: ProxyTarget): Promise<TcpProxy> {
       await new Promise((resolve) => listener.close(resolve))
     },
   }
+}
+
+function portOf(listener: Server): number {
+  return (listener.address() as AddressInfo).port
 }

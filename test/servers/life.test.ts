@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { describeServer } from './lib/describe-server.ts'
 import { startInflux } from './lib/influxdb.ts'
+import { startKafka } from './lib/kafka.ts'
 import { startMariaDb } from './lib/mariadb.ts'
 import { startMosquitto } from './lib/mosquitto.ts'
 import { startNats } from './lib/nats.ts'
@@ -21,6 +22,7 @@ const STARTERS: Readonly<Record<ProgramName, () => Promise<Server>>> = {
   nats: () => startNats(),
   rabbitmq: () => startRabbitMq(),
   mosquitto: () => startMosquitto(),
+  kafka: startKafka,
   influxdb: startInflux,
   rsyslog: startRsyslog,
   smtp: startSmtpSink,

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import mqtt, { type IPublishPacket, type MqttClient } from 'mqtt'
 import { describe, expect, test } from 'vitest'
-import { PartialError, type ReturnRecord } from '../../returners/contract.ts'
+import type { ReturnRecord } from '../../returners/contract.ts'
 import definition from '../../returners/mqtt/index.ts'
 import { type FailureCase, type ReturnerFixture, sampleBatch, sampleItem, sampleReturn, type TcpProxy, tcpProxy, testReturner } from '../../returners/testing.ts'
 import { until } from '../helpers/until.ts'
@@ -136,15 +136,8 @@ describeServer({ returner: 'mqtt', program: 'mosquitto', start }, (server) => {
     await handle.returner(sampleBatch(1, 6999), never)
     const batch = sampleBatch(200, 7000).map(({ ret }) => sampleItem({ ...ret, return: 'x'.repeat(100_000) }))
     // What it has acknowledged is its own affair: Mosquitto keeps it in memory for a while.
-    const acknowledged = new Set<string>()
-    const returner: typeof handle.returner = (items, signal) => handle.returner(items, signal).catch((error: unknown) => {
-      if (error instanceof PartialError) for (const key of error.stored) acknowledged.add(key)
-      throw error
-    })
-    await crashInTheMiddle({ ...handle, returner }, batch, server(), fixture.proxy)
+    const unacknowledged = await crashInTheMiddle(handle, batch, server(), fixture.proxy)
     const stored = new Set((await fixture.readBack?.())?.map(({ jid }) => jid))
-    const unacknowledged = batch.filter(({ key }) => !acknowledged.has(key))
-    expect(unacknowledged.length).toBeGreaterThan(0)
     expect(unacknowledged.filter(({ ret }) => !stored.has(ret.jid))).toEqual([])
     await handle.close()
     await fixture.teardown?.()

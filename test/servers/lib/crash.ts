@@ -29,8 +29,10 @@ export async function sendAll(handle: ReturnerHandle, items: ReturnItem[]): Prom
 /**
  * Kills the server when its first answer to a batch has come through the proxy, brings it back, and sends what is left until all is stored.
  * The batch must be so large that the server has answered only in part.
+ *
+ * @returns what it had not acknowledged when it was killed
  */
-export async function crashInTheMiddle(handle: ReturnerHandle, items: ReturnItem[], server: Server, proxy: TcpProxy): Promise<void> {
+export async function crashInTheMiddle(handle: ReturnerHandle, items: ReturnItem[], server: Server, proxy: TcpProxy): Promise<ReturnItem[]> {
   const answered = proxy.answered()
   const first = attempt(handle, items)
   await answered
@@ -39,4 +41,5 @@ export async function crashInTheMiddle(handle: ReturnerHandle, items: ReturnItem
   expect(left.length, 'the batch was cut in its middle').toBeGreaterThan(0)
   await server.revive()
   await sendAll(handle, left)
+  return left
 }

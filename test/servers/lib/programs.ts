@@ -25,6 +25,8 @@ export const PROGRAMS = {
   // The one in PATH wants to be a service of Debian's; this is the program itself.
   rabbitmq: { title: 'RabbitMQ', file: 'rabbitmq-server', places: '/usr/lib/rabbitmq/bin', packages: ['rabbitmq-server'] },
   mosquitto: { title: 'Mosquitto', file: 'mosquitto', packages: ['mosquitto'] },
+  // No broker of Kafka is packaged: the mock of its client library stands for one, and kcat reads it.
+  kafka: { title: "librdkafka's mock of Kafka", file: 'kcat', packages: ['librdkafka1', 'kcat', 'python3'] },
   influxdb: { title: 'InfluxDB', file: 'influxd', packages: ['influxdb'], version: ['version'] },
   rsyslog: { title: 'rsyslog', file: 'rsyslogd', packages: ['rsyslog', 'rsyslog-gnutls'], version: ['-v'] },
   smtp: { title: 'aiosmtpd', file: 'aiosmtpd', packages: ['python3-aiosmtpd'] },
