@@ -24,7 +24,7 @@ export async function call({ master }: Pair, member: Member, args: string[]): Pr
   return (JSON.parse(stdout) as Record<string, unknown>)[member.id]
 }
 
-/** Does the same with both and wants the same text of both, ids, jids, dates and process numbers aside. */
+/** Does the same with both at the same time and wants the same text of both, ids, jids, dates and process numbers aside. */
 export async function alike(pair: Pair, work: (member: Member) => Promise<unknown>): Promise<void> {
   const text = async (member: Member): Promise<string> =>
     JSON.stringify(await work(member))
@@ -32,7 +32,7 @@ export async function alike(pair: Pair, work: (member: Member) => Promise<unknow
       .replaceAll(/\b\d{20}\b/g, '{jid}')
       .replaceAll(/\d{4}, \w{3} \d\d \d\d:\d\d:\d\d\.\d+/g, '{time}')
       .replaceAll(/at pid \d+|"pid\\?":\s*\d+/g, '{pid}')
-  const [stock, ours] = [await text(pair.stock), await text(pair.ours)]
+  const [stock, ours] = await Promise.all([text(pair.stock), text(pair.ours)])
   const at = Array.from({ length: stock.length }, (_, index) => index).find((index) => ours[index] !== stock[index]) ?? stock.length
   if (stock !== ours) throw new Error(`stock | ours from character ${at} on\n       ${stock.slice(Math.max(0, at - 60), at + 400)}\n       ${ours.slice(Math.max(0, at - 60), at + 400)}`)
 }

@@ -1,6 +1,6 @@
 /** A stock minion beside ours under one stock master: the same jobs, and what came back. */
 import { execFileSync } from 'node:child_process'
-import { chmodSync, copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Value, ValueObject } from '../../../agent/wire/value.ts'
 import { entries, isMap, mapOf } from '../../../agent/wire/value.ts'
@@ -55,24 +55,26 @@ function nameOf({ fun, arg, kwarg }: Row): string {
   return `${String(fun)} ${JSON.stringify(arg ?? [])}${kwarg === undefined ? '' : ` ${JSON.stringify(kwarg)}`}`
 }
 
-async function call(client: LocalClient, { stock, ours }: Pair, row: Row): Promise<Outcome> {
+async function call(client: LocalClient, { master, stock, ours }: Pair, row: Row): Promise<Outcome> {
   const { fun, arg = [], kwarg } = row
   const words = JSON.stringify([arg, kwarg ?? null])
   const loads = new Map<string, ValueObject>()
-  const ask = async (target: Pick<JobRequest, 'tgt' | 'tgt_type'>, expect: Member[], filled: string): Promise<void> => {
+  const ask = async (target: Pick<JobRequest, 'tgt' | 'tgt_type'>, expect: Member[], filled: string): Promise<string> => {
     const [filledArg, filledKwarg] = JSON.parse(filled) as [unknown[], Record<string, unknown> | null]
     const ids = expect.map((member) => member.id)
-    const { returns } = await client.run({ ...target, fun, arg: filledArg, ...(filledKwarg === null ? {} : { kwarg: filledKwarg }), expect: ids, timeout: 40 })
+    const { jid, returns } = await client.run({ ...target, fun, arg: filledArg, ...(filledKwarg === null ? {} : { kwarg: filledKwarg }), expect: ids, timeout: 40 })
     for (const { id, load } of returns) loads.set(id, load)
+    return jid
   }
-  const askOne = (member: Member) => ask({ tgt: [member.id] }, [member], words.replaceAll('{dir}', member.directory).replaceAll('{id}', member.id))
-  if (/\{(dir|id)\}/.test(words)) {
-    for (const member of [stock, ours]) await askOne(member)
-  } else {
-    await ask({ tgt: '*', tgt_type: 'glob' }, [stock, ours], words)
+  const askOne = (member: Member): Promise<string> => ask({ tgt: [member.id] }, [member], words.replaceAll('{dir}', member.directory).replaceAll('{id}', member.id))
+  const askBoth = async (): Promise<{ stock: string; ours: string }> => {
+    const jid = await ask({ tgt: '*', tgt_type: 'glob' }, [stock, ours], words)
+    return { stock: jid, ours: jid }
   }
-  // On a busy host a stock minion loses a return now and then.
+  const jids = /\{(dir|id)\}/.test(words) ? { stock: await askOne(stock), ours: await askOne(ours) } : await askBoth()
+  // On a busy host a stock minion loses a return now and then, and Salt's client the event of one that the master has.
   if (!loads.has(stock.id)) await askOne(stock)
+  if (!loads.has(ours.id) && existsSync(master.returnFile(jids.ours, ours.id))) await askOne(ours)
   const [of, own] = [loads.get(stock.id), loads.get(ours.id)]
   if (of === undefined || own === undefined) return { row, differences: [`no return: ${[of ?? stock.id, own ?? ours.id].filter((each) => typeof each === 'string').join(', ')}`] }
   return { row, differences: differences(neutral(of, stock), neutral(own, ours), row) }

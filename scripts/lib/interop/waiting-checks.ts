@@ -3,7 +3,7 @@ import type { AgentStatus } from '../../../agent/control/status.ts'
 import { createSite, waitFor, type Service, type Site } from '../site.ts'
 import type { StockMaster } from '../stock-master.ts'
 import { acceptKeys, type Pair } from './pair.ts'
-import { createRelay } from './relay.ts'
+import { createRelay } from './chaos/relay.ts'
 import { call, type CommandCheck } from './salt-commands.ts'
 
 const HELD = 'held-1'
