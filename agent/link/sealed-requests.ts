@@ -3,6 +3,7 @@ import { decodeReply, encodeSealed, EnvelopeError } from '../wire/envelope.ts'
 import { openPrivateReply, PrivateReplyError } from '../wire/private-reply.ts'
 import { encode } from '../wire/msgpack.ts'
 import { signWith, x931Sign } from '../wire/rsa.ts'
+import { unextendedMembers } from '../wire/unextended.ts'
 import { LinkError } from './error.ts'
 import type { Channel } from './channel.ts'
 import type { Fresh } from './fresh.ts'
@@ -62,7 +63,8 @@ export function createSealedRequests(settings: SealedRequestSettings): SealedReq
   function complete(load: ValueObject, nonce: string, ts: number): ValueObject {
     const { id, minionKey, signsMessages } = settings
     if (!signsMessages || !SIGNED.has(load['cmd'])) return { ...load, nonce, ts, tok, id }
-    const told = { ...load, ts, id }
+    // The master writes the load anew without Salt's extension types: one with a date would only make it fail.
+    const told = { ...unextendedMembers(load), ts, id }
     return { ...told, sig: signWith(minionKey, encode(told, { bin: true }), 'PKCS1v15-SHA1'), nonce, tok }
   }
 

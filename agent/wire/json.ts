@@ -173,7 +173,7 @@ function kindOf(key: Value): string {
 }
 
 /** `20250102T03:04:05.000000` → `2025-01-02T03:04:05.000000`; anything else stays as it came. */
-function isoText(stamp: string): string {
+export function isoText(stamp: string): string {
   return stamp.replace(/^(\d{4})(\d{2})(\d{2})T/, '$1-$2-$3T')
 }
 
