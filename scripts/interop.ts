@@ -60,10 +60,16 @@ async function main(): Promise<number> {
   if (values['embedded-master'] === true) return (await checkEmbeddedMaster(tree)).failed === 0 ? 0 : 1
   if (values.chaos === true) {
     let failed = 0
-    for (const transport of wanted) failed += (await runChaos({ ...tree, transport, kills: Number(values.kills), seconds: Number(values.seconds), only: values.only })).failed
+    const [kills, seconds] = [whole('--kills', values.kills), whole('--seconds', values.seconds)]
+    for (const transport of wanted) failed += (await runChaos({ ...tree, transport, kills, seconds, only: values.only })).failed
     return failed === 0 ? 0 : 1
   }
   return (values['stock-minion'] === true ? await compare(tree, wanted, values) : await check(tree, wanted)) === 0 ? 0 : 1
+}
+
+function whole(option: string, text: string): number {
+  if (!/^[1-9]\d*$/.test(text)) throw new Error(`${option} takes a whole number from 1 on, not "${text}"`)
+  return Number(text)
 }
 
 async function check(tree: { saltTree: string; python: string }, transports: readonly TransportKind[]): Promise<number> {

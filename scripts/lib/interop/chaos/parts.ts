@@ -136,9 +136,12 @@ const STOPPED: Part = {
     if (pid === undefined) throw new Error('the minion does not run')
     const stream = await streaming(stage, 10)
     process.kill(pid, 'SIGSTOP')
-    await pause(seconds * 1000)
-    await stream.end()
-    process.kill(pid, 'SIGCONT')
+    try {
+      await pause(seconds * 1000)
+      await stream.end()
+    } finally {
+      process.kill(pid, 'SIGCONT')
+    }
     const began = performance.now()
     await stage.connected()
     return `connected ${inSeconds(performance.now() - began)} after ${seconds} s`
