@@ -1,7 +1,7 @@
 import type { NotCompared, Row } from './row.ts'
 
 /** Grains that docs/salt-compatibility.md says only one of the two has. */
-const NOT_HERE = ['pythonexecutable', 'pythonpath', 'pythonversion', 'saltpath', 'zmqversion', 'package', 'brineversion']
+const NOT_HERE = ['pythonexecutable', 'pythonpath', 'pythonversion', 'saltpath', 'zmqversion', 'package', 'brineversion', 'zfs_support', 'zfs_feature_flags']
 
 /** What concerns the minion itself: grains, pillar, mine, saltutil, schedule, event. */
 export const MINION: readonly Row[] = [
