@@ -21,7 +21,7 @@ if (values.install) {
 }
 for (const [name, { title, packages }] of programs) {
   const path = findProgram(name)
-  console.log(`${title.padEnd(12)}${path === null ? `missing (Debian: ${packages.join(' ')})` : `${programVersion(name, path)}  ${path}`}`)
+  console.log(`${title.padEnd(28)}${path === null ? `missing (Debian: ${packages.join(' ')})` : `${programVersion(name, path)}  ${path}`}`)
 }
 if (values.install && programs.some(([name]) => findProgram(name) === null)) process.exitCode = 1
 
