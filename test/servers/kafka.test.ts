@@ -37,6 +37,7 @@ describeServer({ returner: 'kafka', program: 'kafka', start: startKafka }, (serv
       topic,
       messages,
       readBack: async () => (await messages()).map(({ payload }) => JSON.parse(payload) as ReturnRecord),
+      readTexts: async () => (await messages()).map(({ payload }) => payload),
       teardown: () => proxy.close(),
     }
   }

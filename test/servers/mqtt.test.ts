@@ -82,6 +82,7 @@ describeServer({ returner: 'mqtt', program: 'mosquitto', start }, (server) => {
       messages,
       leave,
       readBack: async () => (await messages()).map(({ payload }) => JSON.parse(String(payload)) as ReturnRecord),
+      readTexts: async () => (await messages()).map(({ payload }) => String(payload)),
       teardown: async () => {
         await leave()
         await client.endAsync(true)

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { ReturnRecord, SaltEvent } from '../../returners/contract.ts'
+import { memberText } from '../../returners/lib/json-text.ts'
 import definition from '../../returners/splunk/index.ts'
 import { sampleContext, sampleItem, sampleReturn, tcpProxy, testReturner } from '../../returners/testing.ts'
 import { describeServer } from './lib/describe-server.ts'
@@ -19,6 +20,7 @@ describeServer({ returner: 'splunk', program: null, title: 'a strict collector o
     async setup() {
       const hec = server()
       hec.events.length = 0
+      hec.texts.length = 0
       const proxy = await tcpProxy({ host: '127.0.0.1', port: hec.port })
       const isEvent = (event: unknown): event is SaltEvent => typeof event === 'object' && event !== null && 'tag' in event
       return {
@@ -26,6 +28,7 @@ describeServer({ returner: 'splunk', program: null, title: 'a strict collector o
         proxy,
         hec,
         readBack: async () => hec.events.flatMap(({ event }) => (isEvent(event) ? [] : [event as ReturnRecord])),
+        readTexts: async () => hec.texts.map((line) => memberText(line, 'event') ?? ''),
         readEvents: async () => hec.events.flatMap(({ event }) => (isEvent(event) ? [event] : [])),
         async teardown() {
           hec.refuse(null)

@@ -13,6 +13,8 @@ export interface Hec {
   port: number
   token: string
   events: HecEvent[]
+  /** The same as they came. */
+  texts: string[]
   /** What it answers instead of looking at the request: status and Splunk's code; `once` for one request only. */
   refuse(answer: { status: number; code: number; text: string; retryAfter?: string; once?: true } | null): void
   stop(): Promise<void>
@@ -24,6 +26,7 @@ const FIELDS = new Set(['time', 'host', 'source', 'sourcetype', 'index', 'event'
 export async function startHec(): Promise<Hec> {
   const token = '0f1c-a-token'
   const events: HecEvent[] = []
+  const texts: string[] = []
   let refusal: Parameters<Hec['refuse']>[0] = null
   const sink = await startHttpSink(({ method, path, headers, body }, reply) => {
     const answer = (status: number, code: number, text: string, more: Record<string, unknown> = {}): void =>
@@ -37,12 +40,14 @@ export async function startHec(): Promise<Hec> {
     if (method !== 'POST' || path !== '/services/collector/event') return answer(404, 404, 'The requested URL was not found on this server.')
     if (headers.authorization === undefined) return answer(401, 2, 'Token is required')
     if (headers.authorization !== `Splunk ${token}`) return answer(403, 4, 'Invalid token')
-    const taken = readEvents(body)
-    if (taken.length === 0) return answer(400, 5, 'No data')
-    for (const [number, event] of taken.entries()) {
+    const lines = body.split('\n').filter((line) => line.trim() !== '')
+    if (lines.length === 0) return answer(400, 5, 'No data')
+    for (const [number, line] of lines.entries()) {
+      const event = readEvent(line)
       const fault = faultOf(event)
       if (fault !== null) return answer(400, fault.code, fault.text, { 'invalid-event-number': number })
       events.push(event as HecEvent)
+      texts.push(line)
     }
     answer(200, 0, 'Success')
   })
@@ -51,6 +56,7 @@ export async function startHec(): Promise<Hec> {
     port: Number(new URL(sink.url).port),
     token,
     events,
+    texts,
     refuse: (answer) => {
       refusal = answer
     },
@@ -67,13 +73,10 @@ function faultOf(event: unknown): { code: number; text: string } | null {
   return null
 }
 
-/** JSON values one after the other, with white space between. */
-function readEvents(text: string): unknown[] {
-  return text.split('\n').filter((line) => line.trim() !== '').map((line): unknown => {
-    try {
-      return JSON.parse(line)
-    } catch {
-      return null
-    }
-  })
+function readEvent(line: string): unknown {
+  try {
+    return JSON.parse(line)
+  } catch {
+    return null
+  }
 }
