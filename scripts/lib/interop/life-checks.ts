@@ -1,102 +1,14 @@
 /** The life of keys, sessions and masters: a whole minion of ours under one or two unmodified Salt masters, driven by Salt's own commands. */
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { AgentStatus } from '../../../agent/control/status.ts'
-import { pemFingerprint } from '../../../agent/wire/pem.ts'
 import type { TransportKind } from '../../../agent/transport/settings.ts'
-import { createSite, waitFor, type Service, type Site } from '../site.ts'
+import { createSite, waitFor } from '../site.ts'
 import { createStockMaster, type StockMaster } from '../stock-master.ts'
+import {
+  anotherKey, arrived, change, fingerOf, hold, ID, LIMIT_MS, masterKeys, masterOf, ownKeys, ping, queued, reached, release, statusOf, type LifeBench, type LifeCheck, type LifeScenario,
+} from './life-bench.ts'
+import { FINGERPRINT, PUBLICATIONS } from './life-trust-checks.ts'
 import type { SaltTree } from './python-salt.ts'
-
-const ID = 'life-1'
-const LIMIT_MS = 120_000
-
-/** What the checks of one scenario have in hands. */
-interface LifeBench {
-  masters: StockMaster[]
-  site: Site
-  minion: Service
-  pkiDir: string
-  /** A file that ends the jobs of `hold`. */
-  go: string
-}
-
-export interface LifeCheck {
-  name: string
-  run(bench: LifeBench): Promise<void>
-}
-
-/** Masters with these options, and a minion with these; in this order each check begins where the one before ended. */
-export interface LifeScenario {
-  name: string
-  masters: number
-  /** All masters have the key of the first, as Salt wants it. */
-  sharedKey?: true
-  masterYaml?: string[]
-  minionYaml: string[]
-  /** Before the minion starts. */
-  prepare?: (bench: LifeBench) => Promise<void>
-  checks: LifeCheck[]
-}
-
-const statusOf = async ({ site, minion }: LifeBench) => (await site.ask(minion, 'status')) as AgentStatus
-
-function reached(bench: LifeBench, state: string, index = 0): Promise<boolean> {
-  return waitFor(`master ${index + 1} to be ${state}`, LIMIT_MS, async () => ((await statusOf(bench)).masters[index]?.state === state ? true : undefined))
-}
-
-function masterOf({ masters }: LifeBench, index = 0): StockMaster {
-  const master = masters[index]
-  if (master === undefined) throw new Error(`there is no master ${index + 1}`)
-  return master
-}
-
-async function ping(bench: LifeBench, index = 0): Promise<void> {
-  const printed = await masterOf(bench, index).salt('salt', ['--out', 'json', '--static', '-t', '15', ID, 'test.ping'])
-  if ((JSON.parse(printed) as Record<string, unknown>)[ID] !== true) throw new Error(`test.ping printed ${printed}`)
-}
-
-/** Starts a job that ends when the file is there; resolves with its jid when it runs. */
-async function hold(bench: LifeBench, index = 0): Promise<string> {
-  rmSync(bench.go, { force: true })
-  const printed = await masterOf(bench, index).salt('salt', ['--async', ID, 'cmd.run', `until test -e ${bench.go}; do sleep 0.2; done; echo held`])
-  const jid = /\b\d{20}\b/.exec(printed)?.[0]
-  if (jid === undefined) throw new Error(`salt --async named no job id: ${printed}`)
-  await waitFor('the job to run', LIMIT_MS, async () => ((await statusOf(bench)).jobs.running > 0 ? true : undefined))
-  return jid
-}
-
-/** Ends that job; resolves when its return is accepted. */
-async function release(bench: LifeBench): Promise<void> {
-  writeFileSync(bench.go, '')
-  await waitFor('the return to be accepted', LIMIT_MS, async () => ((await statusOf(bench)).jobs.unfinished === 0 ? true : undefined))
-}
-
-async function arrived(bench: LifeBench, jid: string, index = 0): Promise<void> {
-  await waitFor('the outbox to be empty', LIMIT_MS, async () => ((await statusOf(bench)).lanes.every((lane) => lane.queued === 0) ? true : undefined))
-  const printed = await masterOf(bench, index).salt('salt-run', ['--out', 'json', 'jobs.lookup_jid', jid])
-  if ((JSON.parse(printed) as Record<string, unknown>)[ID] !== 'held') throw new Error(`jobs.lookup_jid printed ${printed}`)
-}
-
-async function queued(bench: LifeBench, wanted: number): Promise<void> {
-  const found = (await statusOf(bench)).lanes.reduce((sum, lane) => sum + lane.queued, 0)
-  if (found !== wanted) throw new Error(`${found} returns wait, not ${wanted}`)
-}
-
-function change(file: string, edit: (text: string) => string): void {
-  writeFileSync(file, edit(readFileSync(file, 'utf8')))
-}
-
-const masterKeys = (master: StockMaster) => join(master.root, 'etc/salt/pki/master')
-/** `master.*`, or named by the master's id since 3008; not the pair that signs them. */
-const ownKeys = (master: StockMaster, suffix: RegExp) => readdirSync(masterKeys(master)).filter((name) => suffix.test(name) && !name.startsWith('master_sign.'))
-const fingerOf = (master: StockMaster) => pemFingerprint(readFileSync(join(masterKeys(master), ownKeys(master, /\.pub$/)[0] ?? 'master.pub'), 'utf8'))
-
-async function anotherKey(master: StockMaster): Promise<void> {
-  await master.stop()
-  for (const name of ownKeys(master, /\.(pem|pub)$|^master_pubkey_signature$/)) rmSync(join(masterKeys(master), name), { force: true })
-  await master.start()
-}
 
 const KEYS: LifeScenario = {
   name: 'keys and sessions',
@@ -312,7 +224,7 @@ const FAILOVER: LifeScenario = {
 }
 
 /** All of them. */
-export const LIFE_SCENARIOS: readonly LifeScenario[] = [KEYS, STRICT, TOGETHER, TOGETHER_ONE_KEY, FAILOVER]
+export const LIFE_SCENARIOS: readonly LifeScenario[] = [KEYS, STRICT, PUBLICATIONS, FINGERPRINT, TOGETHER, TOGETHER_ONE_KEY, FAILOVER]
 
 /** Runs the scenarios whose name begins so, a line per check. */
 export async function checkLife(tree: SaltTree, transport: TransportKind, only = ''): Promise<{ checks: number; failed: number }> {
