@@ -13,17 +13,15 @@
  *
  * A batch that is under way when the program ends comes again: nobody knows whether it was stored, the keys settle it.
  */
-import type { ChildProcess } from 'node:child_process'
 import { OperatorError, PartialError, PermanentError, type ReturnerContext, type ReturnerHandle, type ReturnItem, RetryAfterError, z } from '../contract.ts'
+import { collectMessage, howItEnded, killGroup, lastWordsMs, type Program, startError, startProgram } from '../lib/program.ts'
 import type { Options } from './options.ts'
-import { collectMessage, howItEnded, killGroup, startError, startProgram } from './program.ts'
+import { planOf } from './program.ts'
 
 /** The longest line that is read, bytes: answers are names and reasons. */
 const maxLineBytes = 1024 * 1024
 /** How long a program may take to end once its input has, milliseconds. */
 const closeMs = 1500
-/** How long the last words of a program that ended are waited for, milliseconds. */
-const lastWordsMs = 200
 
 const failure = { error: z.string().max(2000).optional(), kind: z.enum(['retry', 'operator', 'permanent']).default('retry'), retry_after: z.number().min(0).optional() }
 const helloAnswer = z.object({ ready: z.literal(true).optional(), ...failure })
@@ -103,7 +101,7 @@ function failureOf({ error = 'the program gave no reason', kind, retry_after: se
 
 function converse(settings: Options, context: ReturnerContext): Conversation {
   const [file] = settings.command
-  const program = startProgram(settings, { BRINE_MINION_ID: context.minionId }, 'pipe')
+  const program = startProgram(planOf(settings, { BRINE_MINION_ID: context.minionId }), 'pipe')
   const said = collectMessage(program)
   let fault: Error | undefined
   let waiting: PromiseWithResolvers<unknown> | undefined
@@ -176,7 +174,7 @@ function converse(settings: Options, context: ReturnerContext): Conversation {
   }
 }
 
-function readLines(program: ChildProcess, onLine: (line: string) => void, onTooLong: () => void): void {
+function readLines(program: Program, onLine: (line: string) => void, onTooLong: () => void): void {
   let rest: Buffer = Buffer.alloc(0)
   program.stdout?.on('error', () => {})
   program.stdout?.on('data', (chunk: Buffer) => {
@@ -198,6 +196,6 @@ function parse(line: string): unknown {
   }
 }
 
-function destroyPipes({ stdin, stdout, stderr }: ChildProcess): void {
+function destroyPipes({ stdin, stdout, stderr }: Program): void {
   for (const pipe of [stdin, stdout, stderr]) pipe?.destroy()
 }

@@ -78,7 +78,7 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   yargs: ['bin/', 'agent/cli/', 'master/cli/'],
   pino: ['agent/pino-log.ts'],
   '@rgrove/parse-xml': ['agent/modules/http/xml.ts'],
-  'node:child_process': ['agent/jobs/process-runner.ts', 'agent/returner-host/child-process.ts', 'returners/exec/'],
+  'node:child_process': ['agent/jobs/process-runner.ts', 'agent/returner-host/child-process.ts', 'returners/lib/program.ts'],
   'node:worker_threads': [],
 }
 

@@ -25,7 +25,7 @@ const PLACES: readonly { what: string; pattern: RegExp; allowed: RegExp }[] = [
   {
     what: 'process.env',
     pattern: /\bprocess\.env\b/,
-    allowed: /^(bin\/|agent\/cli\/|master\/cli\/|agent\/minion\.ts$|agent\/minion\/(settings|modules)\.ts$|agent\/returner-host\/(child|environment)\.ts$|agent\/jobs\/job-process-entry\.ts$|returners\/exec\/program\.ts$|master\/returner\.ts$)/,
+    allowed: /^(bin\/|agent\/cli\/|master\/cli\/|agent\/minion\.ts$|agent\/minion\/(settings|modules)\.ts$|agent\/returner-host\/(child|environment)\.ts$|agent\/jobs\/job-process-entry\.ts$|returners\/lib\/program\.ts$|master\/returner\.ts$)/,
   },
   { what: 'signals', pattern: /\bprocess\.on\('SIG/, allowed: /^(bin\/|agent\/cli\/|master\/cli\/|agent\/returner-host\/child\.ts$|agent\/jobs\/job-process-entry\.ts$)/ },
   { what: 'Math.random', pattern: /\bMath\.random\(/, allowed: /^agent\/clock\.ts$/ },
