@@ -6,7 +6,10 @@ export type ProxyTarget = { host: string; port: number } | { path: string }
 /** A proxy on a port of its own of 127.0.0.1, to lose answers on purpose. */
 export interface TcpProxy {
   readonly port: number
-  /** From now on so many chunks of the destination get through, over all connections; with the next one all are cut. */
+  /**
+   * From now on so many chunks of the destination get through, over all connections; with the next one all are cut. Where the client has
+   * finished and waits for the destination to finish, too, that end counts as a chunk.
+   */
   cutAfter(answers: number): void
   /** Resolves with the next chunk of the destination that gets through. */
   answered(): Promise<void>
@@ -31,8 +34,15 @@ export async function tcpProxy(target: ProxyTarget, rewrite: (chunk: Buffer, pro
   let mode: 'pass' | 'stall' | 'refuse' = 'pass'
 
   const cutAll = (): void => {
-    for (const socket of sockets) socket.destroy()
+    for (const socket of sockets) cut(socket)
     sockets.clear()
+  }
+
+  /** Whether the next answer gets through; else all is cut. */
+  const passes = (): boolean => {
+    answersLeft -= 1
+    if (answersLeft < 0) cutAll()
+    return answersLeft >= 0
   }
 
   function join(client: Socket): void {
@@ -40,32 +50,42 @@ export async function tcpProxy(target: ProxyTarget, rewrite: (chunk: Buffer, pro
       client.destroy()
       return
     }
-    const server = connect(target)
+    const server = connect({ ...target, allowHalfOpen: true })
     const both = [client, server]
     for (const socket of both) {
       sockets.add(socket)
       socket.setNoDelay(true)
       socket.on('error', () => {})
-      socket.on('close', () => {
+      socket.on('close', (isBroken) => {
         sockets.delete(socket)
-        for (const other of both) other.destroy()
+        for (const other of both) {
+          if (isBroken) cut(other)
+          else other.destroy()
+        }
       })
     }
     client.on('data', (chunk) => {
       if (mode === 'pass') server.write(chunk)
     })
     server.on('data', (chunk) => {
+      if (mode !== 'pass' || !passes()) return
+      client.write(rewrite(chunk, portOf(listener)))
+      onAnswer()
+    })
+    client.on('end', () => {
+      if (mode === 'pass') server.end()
+    })
+    server.on('end', () => {
       if (mode !== 'pass') return
-      answersLeft -= 1
-      if (answersLeft < 0) cutAll()
-      else {
-        client.write(rewrite(chunk, portOf(listener)))
+      if (!client.readableEnded) both.forEach((socket) => socket.end())
+      else if (passes()) {
+        client.end()
         onAnswer()
       }
     })
   }
 
-  const listener = createServer(join)
+  const listener = createServer({ allowHalfOpen: true }, join)
   await new Promise<void>((resolve, reject) => {
     listener.once('error', reject)
     listener.listen(0, '127.0.0.1', resolve)
@@ -100,4 +120,10 @@ export async function tcpProxy(target: ProxyTarget, rewrite: (chunk: Buffer, pro
 
 function portOf(listener: Server): number {
   return (listener.address() as AddressInfo).port
+}
+
+/** To a side that has finished, a plain end would be an answer. */
+function cut(socket: Socket): void {
+  if (socket.readableEnded) socket.resetAndDestroy()
+  else socket.destroy()
 }

@@ -157,12 +157,19 @@ function kindOf(error: unknown): FailureKind | 'partial' {
 const PATIENCE_MS = 10_000
 const PAUSE_MS = 50
 
-/** Sends as a lane does, again and again, until it is stored or refused, or ten seconds are over: how it ended. */
+/** Sends as a lane does, again and again what is not stored yet, until all is or something is refused, or ten seconds are over: how it ended. */
 export async function sendUntilStored(handle: Pick<ReturnerHandle, 'returner'>, items: ReturnItem[]): Promise<string> {
   const until = performance.now() + PATIENCE_MS
+  let left = items
   for (;;) {
-    const end = await outcome(handle.returner(items, never))
-    if (!end.startsWith('retry') || performance.now() > until) return end
+    let failure: unknown
+    const end = await outcome(handle.returner(left, never).catch((error: unknown) => {
+      failure = error
+      throw error
+    }))
+    const stored = end.startsWith('partial') ? (failure as { stored: string[] }).stored : []
+    left = left.filter(({ key }) => !stored.includes(key))
+    if (!/^(retry|partial)/.test(end) || performance.now() > until) return end
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
   }
 }
