@@ -23,5 +23,6 @@ export const builtInReturners: Readonly<Record<string, () => Promise<ReturnerMod
   slack_webhook: () => import('./slack_webhook/index.ts'),
   splunk: () => import('./splunk/index.ts'),
   redis: () => import('./redis/index.ts'),
+  syslog: () => import('./syslog/index.ts'),
   sqlite3: () => import('./sqlite3/index.ts'),
 }

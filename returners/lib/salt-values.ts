@@ -12,9 +12,16 @@ export function filePath() {
   return z.string().refine((value) => isNone(value) || value.startsWith('/'), { error: 'expected an absolute path' }).optional()
 }
 
+const portNumber = z.union([z.int().min(1).max(65_535), z.string().regex(/^\d{1,5}$/, { error: 'expected a port' })], { error: 'expected a port' })
+
 /** A port, which may be written as text: Salt makes a number of it. */
 export function port(standard: number) {
-  return z.union([z.int().min(1).max(65_535), z.string().regex(/^\d{1,5}$/, { error: 'expected a port' })], { error: 'expected a port' }).prefault(standard).transform(Number)
+  return portNumber.prefault(standard).transform(Number)
+}
+
+/** A port whose default depends on other options. */
+export function optionalPort() {
+  return portNumber.transform(Number).optional()
 }
 
 /** Seconds that are waited at most. */
