@@ -21,6 +21,7 @@ export const builtInReturners: Readonly<Record<string, () => Promise<ReturnerMod
   rabbitmq: () => import('./rabbitmq/index.ts'),
   rawfile_json: () => import('./rawfile_json/index.ts'),
   slack_webhook: () => import('./slack_webhook/index.ts'),
+  smtp: () => import('./smtp/index.ts'),
   splunk: () => import('./splunk/index.ts'),
   redis: () => import('./redis/index.ts'),
   syslog: () => import('./syslog/index.ts'),
