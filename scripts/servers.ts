@@ -11,9 +11,9 @@ const { values } = parseArgs({ options: { install: { type: 'boolean', default: f
 const programs = Object.entries(PROGRAMS) as [ProgramName, Program][]
 
 if (values.install) {
-  const missing = programs.filter(([name]) => findProgram(name) === null).flatMap(([, { packages }]) => packages)
-  const drivers = SALT_DRIVERS.filter((name) => spawnSync('dpkg-query', ['-W', name], { stdio: 'ignore' }).status !== 0)
-  const wanted = [...missing, ...drivers]
+  // One that came from elsewhere is left alone; one of Debian's may lack a part that has a package of its own.
+  const ours = programs.filter(([name, { packages: [first = ''] }]) => findProgram(name) === null || isInstalled(first))
+  const wanted = [...ours.flatMap(([, { packages }]) => packages), ...SALT_DRIVERS].filter((name) => !isInstalled(name))
   if (wanted.length > 0) {
     apt(['update', '-qq'])
     apt(['install', '-y', '-qq', '--no-install-recommends', ...wanted])
@@ -24,6 +24,12 @@ for (const [name, { title, packages }] of programs) {
   console.log(`${title.padEnd(28)}${path === null ? `missing (Debian: ${packages.join(' ')})` : `${programVersion(name, path)}  ${path}`}`)
 }
 if (values.install && programs.some(([name]) => findProgram(name) === null)) process.exitCode = 1
+
+/** Of Debian's packages. */
+function isInstalled(name: string): boolean {
+  const { stdout } = spawnSync('dpkg-query', ['-W', '-f', '${db:Status-Status}', name], { encoding: 'utf8' })
+  return stdout === 'installed'
+}
 
 /** RUNLEVEL=1 keeps Debian from starting the servers as services: tests start their own. */
 function apt(args: string[]): void {
