@@ -3,7 +3,8 @@ import { PartialError, PermanentError, type ReturnItem } from '../contract.ts'
 /**
  * What comes of a batch whose items were sent side by side and acknowledged one by one.
  *
- * @param ends how each item ended, in the order of the items; what was thrown is an Error of the contract, or one that is retried
+ * @param ends how each item ended, in the order of the items, as far as they were sent; what was thrown is an Error of the contract, or one
+ *   that is retried
  * @throws PartialError when some are stored or refused for good; else what the first one threw
  */
 export function settleBatch(items: readonly ReturnItem[], ends: readonly PromiseSettledResult<unknown>[]): void {
@@ -12,8 +13,8 @@ export function settleBatch(items: readonly ReturnItem[], ends: readonly Promise
   let failure: Error | undefined
   for (const [index, item] of items.entries()) {
     const end = ends[index]
-    if (end === undefined) continue
-    if (end.status === 'fulfilled') stored.push(item.key)
+    if (end === undefined) failure ??= new Error('not sent')
+    else if (end.status === 'fulfilled') stored.push(item.key)
     else if (end.reason instanceof PermanentError) rejected.push({ key: item.key, error: end.reason.message })
     else failure ??= end.reason instanceof Error ? end.reason : new Error(String(end.reason))
   }

@@ -95,9 +95,10 @@ async function connected(client: MqttClient, place: string, limited: AbortSignal
   const cut = () => end(new Error('cut'))
   await untilAborted(opened.promise, limited, cut)
   const { maximumQoS, maximumPacketSize = LARGEST_PACKET, receiveMaximum = 65_535 } = client.serverProperties ?? {}
-  if (maximumQoS === 0) {
+  const never = maximumQoS === 0 ? 'maximum QoS' : receiveMaximum === 0 ? 'receive maximum' : undefined
+  if (never !== undefined) {
     cut()
-    throw new OperatorError(`${place}: the server acknowledges no messages (its maximum QoS is 0)`)
+    throw new OperatorError(`${place}: the server acknowledges no messages (its ${never} is 0)`)
   }
   return {
     place,

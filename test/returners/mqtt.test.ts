@@ -51,6 +51,7 @@ function acknowledge(heard: Buffer): number[] {
 test.each([
   ['a server that does not know MQTT 5', [0x20, 0x02, 0x00, 0x01], 'BRINE_OPERATOR', 'the server does not speak MQTT 5'],
   ['a server that takes no QoS 1', [0x20, 0x05, 0x00, 0x00, 0x02, 0x24, 0x00], 'BRINE_OPERATOR', 'its maximum QoS is 0'],
+  ['a server that wants no message to wait for its acknowledgement', [0x20, 0x06, 0x00, 0x00, 0x03, 0x21, 0x00, 0x00], 'BRINE_OPERATOR', 'its receive maximum is 0'],
   ['a client identifier that is refused', [0x20, 0x03, 0x00, 0x85, 0x00], 'BRINE_OPERATOR', 'Client Identifier not valid (133)'],
   ['a server that is busy', [0x20, 0x03, 0x00, 0x89, 0x00], undefined, 'Server busy (137)'],
   ['what is no MQTT', [0x00, 0xff, 0xff, 0xff, 0xff], undefined, '127.0.0.1:'],

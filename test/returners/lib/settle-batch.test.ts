@@ -46,6 +46,11 @@ test('an end that is not known is no success', () => {
   expect(endOf([stored, failed('a text')])).toMatchObject({ code: 'BRINE_PARTIAL', message: 'a text', stored: [keys[0]] })
 })
 
+test('what was not sent is not stored, whatever is said of the others', () => {
+  expect(endOf([])).toMatchObject({ message: 'not sent' })
+  expect(endOf([stored, stored])).toMatchObject({ code: 'BRINE_PARTIAL', message: 'not sent', stored: [keys[0], keys[1]], rejected: [] })
+})
+
 test('a connection survives refusals, and nothing else', () => {
   expect(survivesBatch(new PermanentError('too large'))).toBe(true)
   expect(survivesBatch(endOf([stored, failed(new PermanentError('too large')), stored]))).toBe(true)
