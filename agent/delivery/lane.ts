@@ -234,9 +234,9 @@ export function createLane(ref: DestinationRef, settings: LaneSettings, deps: La
     }
   }
 
-  /** False for a batch that was taken ahead when things have changed meanwhile: it goes back untried. */
+  /** False for a batch that was taken ahead when things have changed meanwhile: it goes back untried. A probe was not, and the breaker waits for its end. */
   function mayGo(destination: Destination, probe: boolean): boolean {
-    return mode.kind === 'open' && mode.destination === destination && !mode.stale && (probe || breaker.state.mode === 'healthy')
+    return mode.kind === 'open' && mode.destination === destination && (probe || (!mode.stale && breaker.state.mode === 'healthy'))
   }
 
   function judged(judgement: Judgement, probe: boolean): void {

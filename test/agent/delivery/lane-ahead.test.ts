@@ -107,4 +107,18 @@ describe('a batch that is taken ahead', () => {
 
     expect(made.outbox.held('d')).toBe(2)
   })
+
+  it('is no probe: one that begins as today\'s options are asked for goes, or the lane would wait for its end for ever', async () => {
+    const made = rig({ destination: { answer: () => (made.destination.sends.length === 1 ? refused : { kind: 'delivered' }) } })
+    await made.accept('a')
+    await made.clock.advance(0)
+    expect(made.lane.status().state).toBe('down')
+
+    // One look follows the first of them, and the second comes before it has gone on.
+    made.lane.nudge()
+    queueMicrotask(() => made.lane.reopen())
+    await made.clock.advance(100_000)
+    expect(made.outbox.books('d')).toMatchObject({ delivered: 1, queued: 0 })
+    expect(made.lane.status().state).toBe('healthy')
+  })
 })
