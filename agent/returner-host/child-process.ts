@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { readdirSync } from 'node:fs'
 import { getPriority, setPriority } from 'node:os'
 import type { Duplex, Readable } from 'node:stream'
 import type { Clock } from '../clock.ts'
@@ -194,7 +195,9 @@ function nodeOptions(settings: ChildSettings): string[] {
 function setNiceness(pid: number | undefined, added: number): void {
   if (pid === undefined) return
   try {
-    setPriority(pid, Math.min(highestNiceness, getPriority() + added))
+    const niceness = Math.min(highestNiceness, getPriority() + added)
+    // Linux keeps it for each thread.
+    for (const thread of readdirSync(`/proc/${pid}/task`)) setPriority(Number(thread), niceness)
   } catch {
     // It is gone already, or stays polite.
   }

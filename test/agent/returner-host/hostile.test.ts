@@ -109,8 +109,8 @@ test('a process that died starts behind those that are well, until it is well it
 
   const own = getPriority()
   const polite = Math.min(19, own + 10)
-  const priorities = readFileSync(join(site.directory, 'priorities'), 'utf8').trim().split('\n').map(Number)
-  expect(priorities).toEqual([own, polite, process.getuid?.() === 0 ? own : polite])
+  const priorities = readFileSync(join(site.directory, 'priorities'), 'utf8').trim().split('\n')
+  expect(priorities).toEqual([own, polite, process.getuid?.() === 0 ? own : polite].map(String))
 })
 
 test('a healthy neighbour is not delayed by all of them together', async () => {
