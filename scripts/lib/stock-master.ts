@@ -4,10 +4,10 @@ import { once } from 'node:events'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer, connect } from 'node:net'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { setTimeout as pause } from 'node:timers/promises'
-import { saltCode, saltCommand } from './interop/python-salt.ts'
+import { saltCode, saltCommand, saltEnvironment } from './interop/python-salt.ts'
 import type { ChildProcess } from 'node:child_process'
 import type { AddressInfo } from 'node:net'
 
@@ -71,7 +71,7 @@ export async function createStockMaster(settings: StockMasterSettings): Promise<
     `root_dir: ${root}`, 'user: root', `transport: ${settings.transport ?? 'ws'}`, 'interface: 127.0.0.1', `publish_port: ${publishPort}`, `ret_port: ${requestPort}`,
     'worker_threads: 2', 'log_level_logfile: info', `file_roots: {base: [${fileRoot}]}`, 'fileserver_list_cache_time: 0', 'file_recv: True', ...settings.config ?? [],
   ].join('\n'))
-  const env = { ...process.env, PYTHONPATH: [settings.saltTree, process.env['PYTHONPATH']].filter(Boolean).join(delimiter) }
+  const env = saltEnvironment(settings)
   let child: ChildProcess | undefined
   let address = '127.0.0.1'
 

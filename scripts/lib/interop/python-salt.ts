@@ -1,6 +1,7 @@
 /** Starts parts of a Salt source tree, unbuilt. */
 import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process'
-import { delimiter } from 'node:path'
+import { delimiter, join } from 'node:path'
+import { packageRoot } from '../../../agent/entry-points.ts'
 
 /** Where Salt is, and what runs it. */
 export interface SaltTree {
@@ -9,9 +10,17 @@ export interface SaltTree {
   python: string
 }
 
-/** The environment in which the tree's `salt` is the one that is imported. */
+/**
+ * The environment in which the tree's `salt` is the one that is imported. Its bytecode is kept apart from the tree: without any each of Salt's
+ * commands would compile all of it anew, which takes longer than the command.
+ */
 export function saltEnvironment({ saltTree }: SaltTree): NodeJS.ProcessEnv {
-  return { ...process.env, PYTHONPATH: [saltTree, process.env['PYTHONPATH']].filter(Boolean).join(delimiter) }
+  return {
+    ...process.env,
+    PYTHONPATH: [saltTree, process.env['PYTHONPATH']].filter(Boolean).join(delimiter),
+    PYTHONPYCACHEPREFIX: join(packageRoot, 'node_modules/.cache/brine/python'),
+    PYTHONDONTWRITEBYTECODE: '',
+  }
 }
 
 /** Starts Python on `args` (a script, or `-c` and code). */
