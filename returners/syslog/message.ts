@@ -39,9 +39,13 @@ export function rfc5424(item: ReturnItem, { level, facility, tag, options, sd_id
   return Buffer.from(`<${pri}>1 ${timeOf(item.ret.jid, now)} ${host} ${tag} ${pid} ${MESSAGE_ID} [${sd_id}${data}] ${textOf(item)}`, 'latin1')
 }
 
+/** The year 10000, microseconds: the time of a message has no place for it, nor for one before 1970 here. */
+const NO_TIME = 253_402_300_800_000_000n
+
 /** When the job was published: what waited out an outage belongs there, not to the time of its delivery. */
 function timeOf(jid: string, now: number): string {
-  const micros = jidMicros(jid) ?? BigInt(now) * 1000n
+  const named = jidMicros(jid)
+  const micros = named !== undefined && named >= 0n && named < NO_TIME ? named : BigInt(now) * 1000n
   const seconds = new Date(Number(micros / 1000n)).toISOString().slice(0, 19)
   return `${seconds}.${String(micros % 1_000_000n).padStart(6, '0')}Z`
 }
