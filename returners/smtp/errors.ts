@@ -26,7 +26,8 @@ export function mailError(place: string, error: unknown): Error {
     // What comes after the text of the mail is about that, and so is its size; all else is about us, or whom we write to.
     return errorCode(error) === 'EMESSAGE' || reply === TOO_MUCH ? new PermanentError(message, cause) : new OperatorError(message, cause)
   }
-  if (errorCode(error) === 'EMESSAGE') return new PermanentError(message, cause)
+  // The driver's own word, that the server takes none of this size; after the text of the mail it is an answer that is none.
+  if (errorCode(error) === 'EMESSAGE' && step === 'MAIL FROM') return new PermanentError(message, cause)
   const isOurs = ['EAUTH', 'EENVELOPE'].includes(errorCode(error)) || [error, { code: original }].some((one) => networkFault(one) === 'operator')
   return isOurs ? new OperatorError(message, cause) : new Error(message, cause)
 }
