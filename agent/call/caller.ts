@@ -33,7 +33,7 @@ export interface CallSettings {
   /** False for `--no-return-event`. */
   tellMaster: boolean
   skipGrains: boolean
-  /** Longest wait for a connection to the master, milliseconds. */
+  /** Longest wait for a connection to one master, milliseconds. */
   connectMs: number
   environment: Readonly<Record<string, string | undefined>>
   /** For the link, the store and the lanes: what they have to say is said once, at the end. */

@@ -5,7 +5,7 @@ import type { Clock } from '../clock.ts'
 import type { Grains } from '../grains/grains.ts'
 import type { Link, LinkState } from '../link/port.ts'
 import type { Logger } from '../log.ts'
-import { createConnecting } from '../minion/connecting.ts'
+import { createConnecting, isOneAtATime } from '../minion/connecting.ts'
 import { createLinks } from '../minion/links.ts'
 import { linkTo } from '../minion/masters.ts'
 import { createMinionPillar } from '../minion/pillar.ts'
@@ -28,7 +28,7 @@ interface Wanted {
   agent: AgentAccess | undefined
   /** False for `--local`. */
   useMaster: boolean
-  /** Longest wait for a connection, milliseconds. */
+  /** Longest wait for a connection to one master, milliseconds. */
   connectMs: number
 }
 
@@ -53,7 +53,8 @@ export async function reachMaster(wanted: Wanted, parts: { loaded: LoadedConfig;
   const pillar = createMinionPillar(loaded.config, grains.current, links.map(({ link }) => link), log)
   // One after another where the agent would.
   const connecting = createConnecting(loaded.config, links.map((each) => ({ ...each, announce: () => Promise.resolve() })), { clock, log, isOwed: () => false })
-  const reasons = await connectOne(links, () => connecting.start(), wanted.connectMs, clock)
+  const connectMs = wanted.connectMs * (isOneAtATime(loaded.config) ? links.length : 1)
+  const reasons = await connectOne(links, () => connecting.start(), connectMs, clock)
   const isConnected = links.some(({ link }) => link.state === 'connected')
   const trouble = isConnected ? ((await pillar.refresh()) ? undefined : 'the master did not give it') : whyNot(links, reasons)
   return {

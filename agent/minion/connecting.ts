@@ -31,7 +31,12 @@ const VISIT_MS = 300_000
 
 /** All links at once with `master_type: str`, one at a time with the others. */
 export function createConnecting(config: MinionConfig, links: readonly JoinedLink[], parts: ConnectingParts): Connecting {
-  return config.master_type === 'failover' || config.master_type === 'distributed' ? oneAtATime(config, links, parts) : together(links)
+  return isOneAtATime(config) ? oneAtATime(config, links, parts) : together(links)
+}
+
+/** Whether the next master is sought only when the one before cannot be had. */
+export function isOneAtATime({ master_type: type }: Pick<MinionConfig, 'master_type'>): boolean {
+  return type === 'failover' || type === 'distributed'
 }
 
 function together(links: readonly JoinedLink[]): Connecting {

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -291,5 +292,20 @@ describe('brine call', () => {
     expect(told()).toEqual([1, 1])
     await masters[1]?.shut()
     expect((await call('test.ping')).stderr).toMatch(/^brine: runs without a pillar: 127\.0\.0\.1:\d+ cannot be reached: .*ECONNREFUSED\); 127\.0\.0\.1:\d+ cannot be reached: .*ECONNREFUSED\)\n/)
+  }, 60_000)
+
+  test('under failover reaches the last master, when all before it are silent', async () => {
+    const silent = await Promise.all([1, 2, 3].map(async () => {
+      const listener = createServer((socket) => void socket.on('error', () => {})).listen(0, '127.0.0.1')
+      await once(listener, 'listening')
+      ends.push(async () => void listener.close())
+      return (listener.address() as AddressInfo).port
+    }))
+    const master = await createScriptedMaster(createRsaPair(), { pillar: {} })
+    ends.push(() => master.shut())
+    configure(`master_type: failover\ntransport: ws\nauth_timeout: 1\nmaster: [${[...silent, master.requestPort].map((port) => `'127.0.0.1:${port}'`).join(', ')}]\n`)
+
+    expect(await call('test.ping')).toMatchObject({ code: 0, stderr: '' })
+    expect(master.requests.filter(({ cmd }) => cmd === '_return').length).toBe(1)
   }, 60_000)
 })
