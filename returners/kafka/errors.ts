@@ -3,13 +3,17 @@ import { StoppedError } from '../lib/bounded.ts'
 import { errorCode, errorText } from '../lib/error-code.ts'
 import { networkFault } from '../lib/network-error.ts'
 
-/** Kafka's names for what stays until someone acts: rights, login, a topic that is not there and is not made, a broker that is too old. */
+/**
+ * Kafka's names for what stays until someone acts: rights, login, a topic that is not there and is not made, a broker that is too old, a clock
+ * that is wrong: a record has the time at which it was sent.
+ */
 const OPERATOR_NAMES: ReadonlySet<unknown> = new Set([
   'TOPIC_AUTHORIZATION_FAILED', 'CLUSTER_AUTHORIZATION_FAILED', 'SASL_AUTHENTICATION_FAILED', 'UNSUPPORTED_SASL_MECHANISM', 'ILLEGAL_SASL_STATE',
   'UNKNOWN_TOPIC_OR_PARTITION', 'INVALID_TOPIC_EXCEPTION', 'UNSUPPORTED_VERSION', 'UNSUPPORTED_FOR_MESSAGE_FORMAT', 'POLICY_VIOLATION', 'SECURITY_DISABLED',
+  'INVALID_TIMESTAMP',
 ])
 /** Kafka's names for what a record, or all the records that went together, can never do: they are too large, or refused by a rule of the topic. */
-const PERMANENT_NAMES: ReadonlySet<unknown> = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD', 'INVALID_TIMESTAMP'])
+const PERMANENT_NAMES: ReadonlySet<unknown> = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD'])
 /** Codes of the driver: the login failed, the broker lacks what we need. */
 const OPERATOR_CODES: ReadonlySet<string> = new Set(['PLT_KFK_AUTHENTICATION', 'PLT_KFK_UNSUPPORTED_API'])
 /** How the driver says that the topic is not there. */

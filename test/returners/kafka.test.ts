@@ -19,6 +19,7 @@ describe('what a broker or the driver says', () => {
     ['a broker that is too old', new UnsupportedApiError('Unsupported API Produce.'), 'BRINE_OPERATOR'],
     ['a certificate that nobody vouches for', wrapped(new NetworkError('failed', { cause: Object.assign(new Error('self-signed'), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' }) })), 'BRINE_OPERATOR'],
     ['too large', wrapped(new ProtocolError('MESSAGE_TOO_LARGE')), 'BRINE_PERMANENT'],
+    ['a clock of ours that is wrong, as the topic sees it', wrapped(new ProtocolError('INVALID_TIMESTAMP')), 'BRINE_OPERATOR'],
     ['too large, and a leader that has moved', wrapped(new ProtocolError('MESSAGE_TOO_LARGE'), new ProtocolError('NOT_LEADER_OR_FOLLOWER')), undefined],
     ['a leader that has moved', wrapped(new ProtocolError('NOT_LEADER_OR_FOLLOWER')), undefined],
     ['nothing that is known', 'what?', undefined],
