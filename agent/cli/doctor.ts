@@ -6,6 +6,7 @@ import { ConfigError } from '../../config/problems.ts'
 import { callControl } from '../control/client.ts'
 import { ControlError, controlSocketPath } from '../control/protocol.ts'
 import type { AgentStatus } from '../control/status.ts'
+import { destinationFindings } from '../doctor/destinations.ts'
 import { type Check, type Finding, runChecks } from '../doctor/finding.ts'
 import { hostChecks, type HostFacts } from '../doctor/host.ts'
 import { keyChecks } from '../doctor/keys.ts'
@@ -57,6 +58,7 @@ async function examine(args: GivenConfig): Promise<Finding[]> {
     ...hostChecks({ nodeVersion: process.versions.node, now: Date.now(), masterless, ...agent }),
     ...(masterless ? [] : [...masterChecks(config, () => Date.now()), ...keyChecks(config)]),
     ...storeChecks(outboxSettingsOf(config), agent.status),
+    { name: 'destinations', limitMs: AGENT_MS, run: () => destinationFindings(agent.status) },
     { name: 'returners', limitMs: RETURNERS_MS, run: () => returners(loaded) },
   ]
   return runChecks(checks)

@@ -38,6 +38,7 @@ const WORDS: Readonly<Record<TargetFinding['kind'], string>> = { missing: 'neede
 /** One line for people, and one more for each finding. */
 export function checkLines({ name, retConfig, ok, error, target = [] }: CheckedReturner): string[] {
   const title = retConfig === undefined ? name : `${name}@${retConfig}`
-  const head = ok ? `ok    ${title}: opens; brine returner test ${name} sends a return` : `FAIL  ${title}: ${printable(error ?? '')}`
+  const again = retConfig === undefined ? name : `${name} --ret-config ${retConfig}`
+  const head = ok ? `ok    ${title}: opens; brine returner test ${again} sends a return` : `FAIL  ${title}: ${printable(error ?? '')}`
   return [head, ...target.map(({ kind, text }) => `      ${WORDS[kind]}: ${printable(text)}`)]
 }

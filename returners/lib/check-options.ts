@@ -13,7 +13,10 @@ export type CheckedOptions<Options> = { ok: true; options: Options } | { ok: fal
 export function checkOptions<Options>(schema: z.ZodType<Options>, raw: Record<string, unknown>): CheckedOptions<Options> {
   const parsed = schema.safeParse(raw)
   if (parsed.success) return { ok: true, options: parsed.data }
-  return { ok: false, issues: parsed.error.issues.flatMap((issue) => issuesOf(issue)) }
+  const { issues } = parsed.error
+  // Of what has the wrong type the library may also say that it is too long: a text where a list is expected.
+  const mistyped = new Set(issues.filter(({ code }) => code === 'invalid_type').map(({ path }) => path.join('.')))
+  return { ok: false, issues: issues.filter(({ code, path }) => code === 'invalid_type' || !mistyped.has(path.join('.'))).flatMap((issue) => issuesOf(issue)) }
 }
 
 function issuesOf(issue: z.core.$ZodIssue): OptionIssue[] {

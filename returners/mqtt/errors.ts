@@ -22,6 +22,8 @@ const INVALID_ANSWER = /^Invalid puback reason code/
  */
 export function mqttError(place: string, error: unknown): Error {
   if (error instanceof StoppedError || error instanceof OperatorError || error instanceof PermanentError) return error
+  // One that has been here already.
+  if (error instanceof Error && error.message.startsWith(`${place}: `)) return error
   const code: unknown = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
   const cause = { cause: error }
   if (INVALID_ANSWER.test(errorText(error))) {

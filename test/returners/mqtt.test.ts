@@ -60,6 +60,7 @@ test.each([
   const end = await send(sampleBatch(1, 1))
   expect(end).toMatchObject({ message: expect.stringContaining(text) })
   expect((end as { code?: string }).code).toBe(code)
+  expect((end as Error).message.match(/127\.0\.0\.1:\d+: /g)).toHaveLength(1)
 })
 
 test.each([1, 100, 20_000, 3_000_000])('a packet with %d bytes is as large as we say', async (bytes) => {

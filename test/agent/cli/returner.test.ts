@@ -79,6 +79,7 @@ test('check opens all that are in use, each profile too', async () => {
   expect(all.stdout.split('\n').map((line) => line.replace(/:.*/, '')).toSorted()).toEqual(
     ['', 'FAIL  sqlite3', 'ok    cmdb', 'ok    cmdb@lab', 'ok    http', 'ok    rawfile_json'].toSorted(),
   )
+  expect(all.stdout).toContain('ok    cmdb@lab: opens; brine returner test cmdb --ret-config lab sends a return\n')
   expect(JSON.parse(one.stdout)).toEqual([{ name: 'cmdb', retConfig: 'lab', ok: true }])
   expect(missing).toMatchObject({ code: 1, stdout: 'FAIL  exec: returner "exec" needs the option "command" (list of text)\n' })
 })

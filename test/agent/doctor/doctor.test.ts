@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { AgentStatus } from '../../../agent/control/status.ts'
+import { destinationFindings } from '../../../agent/doctor/destinations.ts'
 import { runChecks } from '../../../agent/doctor/finding.ts'
 import { hostChecks, type HostFacts } from '../../../agent/doctor/host.ts'
 import { keyChecks } from '../../../agent/doctor/keys.ts'
@@ -181,6 +182,23 @@ describe('store', () => {
     expect((await look(status))['store']).toMatch(/^ok /)
     expect((await look({ ...status, lanes: [dead] }))['store']).toBe('warn 1 dead letter')
     expect((await look({ ...status, storeUnavailable: 'disk full' }))['store']).toBe('fail the agent cannot write it: disk full')
+  })
+})
+
+describe('destinations', () => {
+  test('those that returns wait for, as the running agent tells', () => {
+    const lane = { accepted: 1, delivered: 0, dead: 0, inFlight: 0, oldestQueuedAt: 1, nextAttemptAt: 2, lastError: 'nobody listens' }
+    const away = { ...lane, destination: 'mqtt', state: 'down', queued: 41 }
+    const others = [
+      { ...lane, destination: 'master:salt', state: 'down', queued: 1 },
+      { ...lane, destination: 'http', state: 'healthy', queued: 3 },
+      { ...lane, destination: 'kafka', state: 'down', queued: 0 },
+    ]
+
+    expect(destinationFindings(undefined)).toEqual([])
+    expect(destinationFindings({ ...status, lanes: [...others, away] })).toEqual([
+      { check: 'destination mqtt', state: 'warn', what: 'down, 41 returns wait: nobody listens', advice: 'mend it, then brine outbox retry -d mqtt' },
+    ])
   })
 })
 
