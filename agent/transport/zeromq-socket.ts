@@ -68,6 +68,7 @@ export async function openZeromqSocket<Raw extends Zeromq.Socket>(
 ): Promise<ZeromqSocket<Raw>> {
   const { host, port, connectTimeoutMs } = target
   const where = `${host}:${port}`
+  if (parts.signal.aborted) throw givenUp()
   const { addresses, source } = await withLimit(pathOf(target, parts.lookup), connectTimeoutMs, where, parts)
   let why: unknown
   for (const address of addresses) {
@@ -108,7 +109,6 @@ async function addressesOf({ host, ipv6 }: ZeromqTarget, find: Lookup): Promise<
 
 /** A look-up cannot be called off; it is left alone when its time is over. */
 async function withLimit<Found>(found: Promise<Found>, timeoutMs: number, where: string, { clock, signal }: OpenParts): Promise<Found> {
-  if (signal.aborted) throw givenUp()
   const { promise, reject } = Promise.withResolvers<never>()
   const onAbort = (): void => reject(givenUp())
   const cancelTimer = clock.timer(timeoutMs, () => reject(unreachable(where, `its name was not found within ${timeoutMs} ms`)))

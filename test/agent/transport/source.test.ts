@@ -114,3 +114,10 @@ test.each([['tcp', createTcpTransport], ['ws', createWsTransport]] as const)('ip
   if (kind === 'ws') own.abort()
   await opening.then((socket) => ends.push(() => socket.close()), () => {})
 })
+
+test('a zeromq socket that was given up before it began looks for nothing: what it does not find would be nobody\'s', async () => {
+  const transport = createZeromqTransport(zeromq, {
+    master: '127.0.0.1', minionId: 'm1', filtering: false, connectTimeoutMs: 5000, source: { interfaceName: 'nosuch0' },
+  }, systemClock)
+  await expect(transport.openRequests(AbortSignal.abort())).rejects.toMatchObject({ code: 'ABORTED' })
+})
