@@ -4,6 +4,7 @@
  */
 import { stat } from 'node:fs/promises'
 import { OperatorError, type ReturnItem } from '../contract.ts'
+import { errorCode } from '../lib/error-code.ts'
 import { fileError } from '../lib/file-error.ts'
 import { type Program, type ProgramEnding, runProgram } from '../lib/program.ts'
 import { tooLarge } from './errors.ts'
@@ -28,7 +29,8 @@ export async function sendLocally(item: ReturnItem, settings: Options, running: 
 
 async function expectSocket(path: string): Promise<void> {
   const found = await stat(path).catch((error: unknown) => {
-    throw fileError(path, error)
+    // A receiver that stops takes its socket away, and brings it back.
+    throw errorCode(error) === 'ENOENT' ? new Error(`${path}: there is no such socket`, { cause: error }) : fileError(path, error)
   })
   if (!found.isSocket()) throw new OperatorError(`${path} is not a socket`)
 }

@@ -96,7 +96,7 @@ describeServer({ returner: 'syslog', program: 'rsyslog', start: startRsyslog }, 
   const failures: Record<Way, FailureCase<SyslogFixture>[]> = {
     unix: [
       { ...dead, message: /Connection refused/ },
-      { name: 'there is no socket', kind: 'operator', message: /nowhere: ENOENT/, provoke: withOptions({ socket: '/run/nowhere' }) },
+      { name: 'there is no socket, as while its receiver restarts', kind: 'retry', message: /nowhere: there is no such socket/, provoke: withOptions({ socket: '/run/nowhere' }) },
       { name: 'the socket is none', kind: 'operator', message: /is not a socket/, provoke: withOptions({ socket: '/etc/passwd' }) },
       { name: 'a message that is larger than the receiver takes', kind: 'permanent', message: /more than max_message \(65536\).*"max_size"/, provoke: large(65_536) },
       { name: 'a message that is larger than the socket takes', kind: 'permanent', message: /more than the socket takes/, provoke: async ({ options }) => {
