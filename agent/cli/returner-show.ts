@@ -60,12 +60,19 @@ function configuredValues({ raw, sources }: LoadedConfig, description: Descripti
 }
 
 /** Where a secret is read from may be seen, the secret not. */
-function masked(option: string, { value, path }: FoundOption, options: readonly Option[]): unknown {
-  if (isRule(option)) return value
+function masked(option: string, { value: found, path }: FoundOption, options: readonly Option[]): unknown {
+  if (isRule(option)) return found
+  const value = withoutUsers(found)
   const row = options.find((one) => one.name === option)
   const hide = (one: unknown): unknown => (isReference(one) ? one : '***')
   if (row?.secret === 'values' && typeof value === 'object' && value !== null) return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, hide(one)]))
   return row === undefined || row.secret !== undefined || path.some(isSecretName) ? hide(value) : value
+}
+
+/** Without user and password in addresses, also where the returner refuses them there. */
+function withoutUsers(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutUsers)
+  return typeof value === 'string' ? value.replace(/:\/\/[^\s/]*@/g, '://***@') : value
 }
 
 /** Where a returner writes, for people: what is set of its options, and defaults that are files of this host. Secrets are masked. */

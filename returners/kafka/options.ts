@@ -1,9 +1,9 @@
 import { secret, z } from '../contract.ts'
-import { seconds } from '../lib/salt-values.ts'
+import { portCanBe, seconds } from '../lib/salt-values.ts'
 import { tlsFileOptions, verifyOption } from '../lib/tls-files.ts'
 
 const ADDRESS = /^([^\s/:@,]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?$/
-const address = z.string().regex(ADDRESS, { error: 'expected HOST:PORT' })
+const address = z.string().regex(ADDRESS, { error: 'expected HOST:PORT' }).refine(portCanBe, { error: 'expected a port of at most 65535' })
 const addresses = z.array(address).min(1, { error: 'expected a broker at least' }).max(100)
 const oneText = z.string().transform((text) => text.split(',').map((part) => part.trim()).filter((part) => part !== '')).pipe(addresses)
 

@@ -24,6 +24,11 @@ export function optionalPort() {
   return portNumber.transform(Number).optional()
 }
 
+/** Whether the port at the end of an address, if there is one, can be. */
+export function portCanBe(address: string): boolean {
+  return Number(/:(\d+)$/.exec(address)?.[1] ?? 1) <= 65_535
+}
+
 /** Seconds that are waited at most. */
 export function seconds(standard: number) {
   return z.number().positive().max(600).default(standard)

@@ -1,10 +1,10 @@
 import { secret, z } from '../contract.ts'
-import { seconds } from '../lib/salt-values.ts'
+import { portCanBe, seconds } from '../lib/salt-values.ts'
 import { tlsFileOptions, verifyOption } from '../lib/tls-files.ts'
 
 const address = z.string().regex(/^((mqtt|mqtts):\/\/)?([^\s/:@,]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?$/, {
   error: 'expected mqtt://HOST:PORT or mqtts://HOST:PORT, without user and password',
-})
+}).refine(portCanBe, { error: 'expected a port of at most 65535' })
 
 export const options = z.strictObject({
   servers: z.array(address).min(1).max(20).default(['mqtt://localhost:1883'])

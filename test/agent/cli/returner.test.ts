@@ -35,7 +35,7 @@ beforeEach(() => {
     join(root, 'minion'),
     [
       `root_dir: ${root}`, 'id: web1', `returner_dirs: [${root}/returners]`, 'ext_job_cache: rawfile_json', `rawfile_json.filename: ${root}/out.json`,
-      'cmdb: {url: there, token: hunter2}', 'lab.cmdb.url: elsewhere', 'sqlite3.database: /nowhere/at/all.db', 'http: {url: "http://x/hunter2", headers: {X-A: hunter2}}',
+      'cmdb: {url: there, token: hunter2}', 'lab.cmdb.url: elsewhere', 'sqlite3.database: /nowhere/at/all.db', 'lab.mqtt.servers: ["mqtt://salt:hunter2@there"]', 'http: {url: "http://x/hunter2", headers: {X-A: hunter2}}',
     ].join('\n'),
   )
 })
@@ -61,12 +61,15 @@ test('list tells where each comes from and whether it loads', async () => {
 })
 
 test('show tells options, what is set and where, and a sample; secrets are masked', async () => {
-  const [site, http, near, broken] = await Promise.all([returner('show', 'cmdb'), returner('show', 'http', '--json'), returner('show', 'cmbd'), returner('show', 'bad')])
+  const [site, http, mqtt, near, broken] = await Promise.all([
+    returner('show', 'cmdb'), returner('show', 'http', '--json'), returner('show', 'mqtt'), returner('show', 'cmbd'), returner('show', 'bad'),
+  ])
 
   expect(site.stdout).toContain('  url: text, required\n      Where it goes.\n  token: secret\n')
   expect(site.stdout).toContain(`  url: there  # ${root}/minion:6:13\n  token: '***'  # ${root}/minion:6:27\n  lab: url: elsewhere  # ${root}/minion:7:15\n`)
   expect(site.stdout).toContain('Sample:\n  cmdb:\n    url: TEXT\n    # token: {file: /etc/brine/secret}\n')
-  expect(site.stdout + http.stdout).not.toContain('hunter2')
+  expect(mqtt.stdout).toContain("  lab: servers: ['mqtt://***@there']  # ")
+  expect(site.stdout + http.stdout + mqtt.stdout).not.toContain('hunter2')
   expect(JSON.parse(http.stdout)).toMatchObject({ name: 'http', configured: [{ option: 'url', value: '***' }, { option: 'headers', value: { 'X-A': '***' } }] })
   expect(near).toMatchObject({ code: 1, stderr: 'brine: there is no returner "cmbd"; did you mean "cmdb"?\n' })
   expect(broken).toMatchObject({ code: 1, stderr: expect.stringMatching(/returners\/bad\.ts\) does not load: SyntaxError/) })
@@ -77,7 +80,7 @@ test('check opens all that are in use, each profile too', async () => {
 
   expect(all.code).toBe(1)
   expect(all.stdout.split('\n').map((line) => line.replace(/:.*/, '')).toSorted()).toEqual(
-    ['', 'FAIL  sqlite3', 'ok    cmdb', 'ok    cmdb@lab', 'ok    http', 'ok    rawfile_json'].toSorted(),
+    ['', 'FAIL  mqtt@lab', 'FAIL  sqlite3', 'ok    cmdb', 'ok    cmdb@lab', 'ok    http', 'ok    rawfile_json'].toSorted(),
   )
   expect(all.stdout).toContain('ok    cmdb@lab: opens; brine returner test cmdb --ret-config lab sends a return\n')
   expect(JSON.parse(one.stdout)).toEqual([{ name: 'cmdb', retConfig: 'lab', ok: true }])
