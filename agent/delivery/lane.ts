@@ -57,7 +57,8 @@ export interface LaneDeps {
 export interface LaneStatus {
   destination: string
   kind: DestinationRef['kind']
-  state: 'healthy' | 'probing' | 'down' | 'paused' | 'stopped'
+  /** `operator`: down, and it stays so until someone acts. */
+  state: 'healthy' | 'probing' | 'down' | 'operator' | 'paused' | 'stopped'
   inFlight: number
   /** Wall-clock milliseconds of the next attempt; null when it depends on what comes. */
   nextAttemptAt: number | null
@@ -290,6 +291,11 @@ export function createLane(ref: DestinationRef, settings: LaneSettings, deps: La
     cancelTimer = clock.timer(waitMs, pump)
   }
 
+  function stateShown(): LaneStatus['state'] {
+    if (mode.kind === 'paused' || mode.kind === 'stopped') return mode.kind
+    return breaker.state.mode === 'down' && breaker.state.operator ? 'operator' : breaker.state.mode
+  }
+
   /** Wall-clock milliseconds, for people. */
   function nextAttemptAt(): number | null {
     const waitMs = mode.kind === 'paused' ? mode.until - clock.monotonic() : breaker.waitMs()
@@ -338,7 +344,7 @@ export function createLane(ref: DestinationRef, settings: LaneSettings, deps: La
       return {
         destination: ref.name,
         kind: ref.kind,
-        state: mode.kind === 'paused' || mode.kind === 'stopped' ? mode.kind : breaker.state.mode,
+        state: stateShown(),
         inFlight: flights.size,
         nextAttemptAt: nextAttemptAt(),
         lastError,

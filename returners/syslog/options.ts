@@ -37,5 +37,8 @@ export const options = z.strictObject({
   connect_timeout: seconds(10).describe('Longest that connecting may take, seconds.'),
   timeout: seconds(30).describe('Longest that handing over a batch may take, seconds; with `protocol: unix` one message.'),
 }).refine(({ protocol, format }) => protocol === 'unix' || format !== 'local', { path: ['format'], error: 'local goes only with protocol: unix' })
+  .refine(({ protocol, host, port }) => protocol !== 'unix' || (host === 'localhost' && port === undefined), {
+    path: ['host'], error: 'host and port go only with protocol: udp, tcp or tls; without one the messages go to the socket of this host',
+  })
 
 export type Options = z.output<typeof options>

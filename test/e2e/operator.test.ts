@@ -56,10 +56,10 @@ it('what only an operator can mend is told on the event bus and by brine status,
   expect(JSON.stringify(await alarmed)).toContain(`${spool} is not there`)
 
   const lane = (await status()).lanes.find(({ destination }) => destination === 'spool')
-  expect(lane).toMatchObject({ state: 'down', queued: 1, lastError: `${spool} is not there` })
+  expect(lane).toMatchObject({ state: 'operator', queued: 1, lastError: `${spool} is not there` })
   // An hour is the option's default: jitter keeps it above half of that.
   expect((lane?.nextAttemptAt ?? 0) - Date.now()).toBeGreaterThan(20 * 60_000)
-  expect(renderStatus(await status(), Date.now(), 200).join('\n')).toMatch(/spool +down +1 .*spool is not there/)
+  expect(renderStatus(await status(), Date.now(), 200).join('\n')).toMatch(/spool +operator +1 .*spool is not there/)
 })
 
 it('what a filter leaves out is counted by brine status', async () => {

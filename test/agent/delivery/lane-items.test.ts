@@ -48,11 +48,13 @@ describe('one item', () => {
   })
 
   it('never dies of missing credentials: the destination is tried hourly and alarmed once', async () => {
-    const { clock, outbox, destination, alarms, accept } = rig({
+    const { clock, outbox, destination, alarms, accept, lane } = rig({
       destination: { answer: () => ({ kind: 'operator', error: 'password refused' }) },
     })
     await accept('a')
     await clock.advance(24 * HOUR)
+
+    expect(lane.status().state).toBe('operator')
 
     expect(outbox.books('d')).toMatchObject({ queued: 1, dead: 0 })
     expect(destination.sends.length).toBeGreaterThanOrEqual(22)

@@ -189,6 +189,7 @@ describe('destinations', () => {
   test('those that returns wait for, as the running agent tells', () => {
     const lane = { accepted: 1, delivered: 0, dead: 0, inFlight: 0, oldestQueuedAt: 1, nextAttemptAt: 2, lastError: 'nobody listens' }
     const away = { ...lane, destination: 'mqtt', state: 'down', queued: 41 }
+    const refused = { ...away, destination: 'smtp', state: 'operator', queued: 1, lastError: 'password refused' }
     const others = [
       { ...lane, destination: 'master:salt', state: 'down', queued: 1 },
       { ...lane, destination: 'http', state: 'healthy', queued: 3 },
@@ -196,8 +197,9 @@ describe('destinations', () => {
     ]
 
     expect(destinationFindings(undefined)).toEqual([])
-    expect(destinationFindings({ ...status, lanes: [...others, away] })).toEqual([
+    expect(destinationFindings({ ...status, lanes: [...others, away, refused] })).toEqual([
       { check: 'destination mqtt', state: 'warn', what: 'down, 41 returns wait: nobody listens', advice: 'mend it, then brine outbox retry -d mqtt' },
+      { check: 'destination smtp', state: 'warn', what: 'someone must act, 1 return waits: password refused', advice: 'mend it, then brine outbox retry -d smtp' },
     ])
   })
 })

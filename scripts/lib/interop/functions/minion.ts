@@ -71,7 +71,7 @@ export const MINION: readonly Row[] = [
   { fun: 'saltutil.refresh_modules' },
   { fun: 'saltutil.refresh_pillar' },
   ...['beacons', 'clouds', 'engines', 'executors', 'grains', 'log_handlers', 'matchers', 'modules', 'output', 'outputters', 'pillar', 'proxymodules', 'renderers',
-    'returners', 'sdb', 'serializers', 'states', 'thorium', 'tops', 'utils', 'wrapper'].map((kind) => ({ fun: `saltutil.sync_${kind}` })),
+    'returners', 'sdb', 'serializers', 'states', 'thorium', 'tops', 'utils', 'wrapper'].map((kind) => ({ fun: `saltutil.sync_${kind}`, ...(['tops', 'wrapper'].includes(kind) && { mayDiffer: 'saltutil.sync_tops, sync_wrapper' }) })),
   { fun: 'saltutil.sync_all' },
   { fun: 'saltutil.clear_cache' },
   { fun: 'saltutil.clear_job_cache' },
