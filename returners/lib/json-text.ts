@@ -63,3 +63,41 @@ function endOfValue(json: string, start: number): number {
 export function asciiJson(json: string): string {
   return json.replaceAll(/[\u007f-\uffff]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
+
+/** Beyond this many levels lines are indented no further. */
+const deepest = 40
+/** A list or map of at most so many characters stays on its line. */
+const oneLine = 60
+
+/** The same JSON over several lines, for people: its numbers and texts stand as they do. The text must be JSON without white space. */
+export function indentedJson(json: string): string {
+  if (json.length <= oneLine) return json
+  const parts: string[] = []
+  let depth = 0
+  const line = () => `\n${'  '.repeat(Math.min(depth, deepest))}`
+  let at = 0
+  while (at < json.length) {
+    const end = wholeOrMark(json, at)
+    const text = json.slice(at, end)
+    at = end
+    if (text === '{' || text === '[') {
+      depth += 1
+      parts.push(text, line())
+    } else if (text === '}' || text === ']') {
+      depth -= 1
+      parts.push(line(), text)
+    } else if (text === ',') parts.push(text, line())
+    else parts.push(text === ':' ? ': ' : text)
+  }
+  return parts.join('')
+}
+
+/** Behind what stands on one line: a string, a short list or map, or a single character. */
+function wholeOrMark(json: string, at: number): number {
+  const character = json[at]
+  if (character === '"') return endOfString(json, at)
+  if (character !== '{' && character !== '[') return at + 1
+  const near = json.slice(at, at + oneLine + 1)
+  const end = endOfValue(near, 0)
+  return end < near.length ? at + end : at + 1
+}

@@ -1,5 +1,5 @@
 import type { ReturnItem, SaltEvent } from '../contract.ts'
-import { memberText } from '../lib/json-text.ts'
+import { indentedJson, memberText } from '../lib/json-text.ts'
 import type { Values } from './template.ts'
 
 /** The fields of a return, and `ret`, the whole as JSON. Numbers stand as they do in the JSON: exact. */
@@ -10,7 +10,7 @@ export function valuesOfReturn({ ret, json }: ReturnItem): Values {
 /** What an event holds; where it has no such fields of its own, `tag`, `data`, and `ret`, the whole as JSON. */
 export function valuesOfEvent(event: SaltEvent): Values {
   const data = JSON.stringify(event.data)
-  return valuesOf(event.data, data, { tag: event.tag, data, ret: JSON.stringify(event) })
+  return valuesOf(event.data, data, { tag: event.tag, data: indentedJson(data), ret: JSON.stringify(event) })
 }
 
 function valuesOf(fields: object, json: string, more: Readonly<Record<string, string>>): Values {
@@ -28,9 +28,9 @@ function valueAt(value: unknown, [step, ...rest]: readonly string[]): unknown {
 
 const WORDS: Readonly<Record<string, string>> = { true: 'True', false: 'False', null: 'None' }
 
-/** Text as it is, the three words as Jinja writes them, numbers, lists and maps as JSON; what is not there is empty. */
+/** Text as it is, the three words as Jinja writes them, numbers as JSON, lists and maps as JSON that people can read; what is not there is empty. */
 function textOf(json: string | undefined): string {
   if (json === undefined) return ''
   if (json.startsWith('"')) return String(JSON.parse(json))
-  return WORDS[json] ?? json
+  return WORDS[json] ?? indentedJson(json)
 }

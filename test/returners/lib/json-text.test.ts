@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { asciiJson, memberText, withoutMember } from '../../../returners/lib/json-text.ts'
+import { asciiJson, indentedJson, memberText, withoutMember } from '../../../returners/lib/json-text.ts'
 import { fromJsonb, jsonbText, jsonbWholeText } from '../../../returners/lib/jsonb.ts'
 
 test('a member is found as it stands, whatever is around it', () => {
@@ -41,4 +41,23 @@ test('what jsonb takes stays as it is: pairs, and texts that only look like NUL'
   for (const json of [String.raw`{"a":"\ud83e\uddc2"}`, String.raw`{"a":"\\u0000"}`, '{"a":18446744073709551615}']) {
     expect(jsonbWholeText(json)).toBe(json)
   }
+})
+
+test('JSON for people means the same, its numbers and texts as they stand, and what is short on one line', () => {
+  const json = String.raw`{"a":[1.0,18446744073709551615,[],{}],"b":{"c\"{,:":"[1,{\"x\"}]","long":"${'x'.repeat(60)}"},"d":null,"e":["${'y'.repeat(60)}"]}`
+
+  expect(indentedJson(json)).toBe(String.raw`{
+  "a": [1.0,18446744073709551615,[],{}],
+  "b": {
+    "c\"{,:": "[1,{\"x\"}]",
+    "long": "${'x'.repeat(60)}"
+  },
+  "d": null,
+  "e": [
+    "${'y'.repeat(60)}"
+  ]
+}`)
+  expect(indentedJson('["x"]')).toBe('["x"]')
+  const deep = `${'['.repeat(500)}${']'.repeat(500)}`
+  expect(JSON.parse(indentedJson(deep))).toEqual(JSON.parse(deep))
 })
