@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { ChildProcess } from 'node:child_process'
+import { waitFor } from '../site.ts'
 import { saltCommand, spawnPython, type SaltTree } from './python-salt.ts'
 
 export interface StockMinion {
@@ -48,6 +49,8 @@ export async function createStockMinion(settings: StockMinionSettings): Promise<
     if (await Promise.race([gone, pause(10_000, 'late', { ref: false })]) === 'late') endGroup(pid)
     await gone
     endGroup(pid)
+    // A minion that finds the number of one that is still about to die in its pid file does not start.
+    await waitFor('the stock minion to be gone', 20_000, async () => (isGroupGone(pid) ? true : undefined), 20)
   }
 
   return {
@@ -63,6 +66,15 @@ export async function createStockMinion(settings: StockMinionSettings): Promise<
       await stop()
       await rm(root, { recursive: true, force: true, maxRetries: 5 })
     },
+  }
+}
+
+function isGroupGone(pid: number): boolean {
+  try {
+    process.kill(-pid, 0)
+    return false
+  } catch {
+    return true
   }
 }
 
