@@ -44,8 +44,9 @@ test('of a compound target finds a fault exactly where the matcher reads none', 
   fc.assert(
     fc.property(words, fc.boolean(), fc.boolean(), (target, a, b) => {
       const matches = (some: string[]) => compoundMatch(some, {}, (_, pattern) => (pattern === 'a' ? a : b))
-      // What is read can be denied; what is not read is false either way.
-      const isRead = matches(target) !== matches(['not', '(', ...target, ')'])
+      // What is read can be denied; what is not read is false either way, but for a ")" that would close the parenthesis of the denial.
+      const depths = target.map((_, at) => target.slice(0, at + 1).reduce((depth, word) => depth + (word === '(' ? 1 : word === ')' ? -1 : 0), 0))
+      const isRead = Math.min(...depths) >= 0 && matches(target) !== matches(['not', '(', ...target, ')'])
       expect(targetFault('compound', target) === undefined).toBe(isRead)
     }),
     { numRuns: 500 },

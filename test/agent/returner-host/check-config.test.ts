@@ -116,7 +116,7 @@ describe('the options of built-in returners', () => {
 describe('names in ext_job_cache and return', () => {
   test('that no returner has are errors, split at commas and trimmed', async () => {
     expect(await problems('return: local , exek\next_job_cache: [local, " couch "]\n')).toEqual([
-      expect.stringMatching(/^4:24: error: ext_job_cache: there is no returner "couch", .*; there are exec, http, .*local, .*rawfile_json, .*sqlite3$/),
+      expect.stringMatching(/^4:24: error: ext_job_cache: there is no returner "couch", .*; there are exec, http, .*local, .*rawfile_json, .*sqlite3, .*$/),
       expect.stringMatching(/^3:9: error: return: there is no returner "exek", neither built in nor in \S+\/returners nor in returner_host\.packages; did you mean exec\?$/),
     ])
   })
