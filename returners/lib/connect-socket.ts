@@ -12,12 +12,12 @@ import { untilAborted } from './until-aborted.ts'
 export async function connectSocket(place: { host: string; port: number }, tls: TlsMaterial | undefined, signal: AbortSignal): Promise<Socket> {
   const { host, port } = place
   const socket = tls === undefined ? connect(port, host) : connectTls({ host, port, ...(isIP(host) === 0 && { servername: host }), ...tls })
+  // Whatever else comes of it, no error of it is ever uncaught.
+  socket.on('error', () => {})
   try {
     await untilAborted(once(socket, tls === undefined ? 'connect' : 'secureConnect'), signal)
     return socket
   } catch (error) {
-    // What comes of it later is nobody's.
-    socket.on('error', () => {})
     socket.destroy()
     throw error
   }

@@ -13,3 +13,15 @@ export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal, end
     signal.removeEventListener('abort', onAbort)
   }
 }
+
+/** Longest that saying goodbye may take, milliseconds. */
+const goodbyeMs = 2000
+
+/** Closes a connection in order, or cuts it when the other side has fallen silent. Never rejects: it is not needed any more. */
+export async function closeOrCut(close: () => Promise<unknown>, cut: () => void): Promise<void> {
+  try {
+    await untilAborted(close(), AbortSignal.timeout(goodbyeMs), cut)
+  } catch {
+    cut()
+  }
+}

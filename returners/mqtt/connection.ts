@@ -4,7 +4,7 @@ import { OperatorError, PermanentError } from '../contract.ts'
 import { bounded } from '../lib/bounded.ts'
 import { loadDriver } from '../lib/driver.ts'
 import { readTlsFiles } from '../lib/tls-files.ts'
-import { untilAborted } from '../lib/until-aborted.ts'
+import { closeOrCut, untilAborted } from '../lib/until-aborted.ts'
 import { mqttError } from './errors.ts'
 import type { Message } from './message.ts'
 import type { Options } from './options.ts'
@@ -13,8 +13,6 @@ import type { Options } from './options.ts'
 const LARGEST_PACKET = 268_435_460
 /** The server acknowledges, and says that it has thrown the message away. */
 const NO_SUBSCRIBERS = 16
-/** Longest that saying goodbye may take, seconds. */
-const GOODBYE_SECONDS = 2
 
 /** A connection to one server. */
 export interface MqttConnection {
@@ -110,7 +108,7 @@ async function connected(client: MqttClient, place: string, limited: AbortSignal
     },
     isGone: () => fault !== undefined,
     cut,
-    close: () => bounded(GOODBYE_SECONDS, place, new AbortController().signal, (late) => untilAborted(client.endAsync(), late, cut)).catch(() => {}),
+    close: () => closeOrCut(() => client.endAsync(), cut),
   }
 }
 

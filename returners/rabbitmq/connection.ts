@@ -2,7 +2,7 @@ import type { ChannelModel, ConfirmChannel, Message } from 'amqplib'
 import { bounded } from '../lib/bounded.ts'
 import { loadDriver } from '../lib/driver.ts'
 import { readTlsFiles } from '../lib/tls-files.ts'
-import { untilAborted } from '../lib/until-aborted.ts'
+import { closeOrCut, untilAborted } from '../lib/until-aborted.ts'
 import { rabbitError } from './errors.ts'
 import type { Options } from './options.ts'
 
@@ -62,7 +62,7 @@ async function opened(model: ChannelModel): Promise<RabbitConnection> {
   channel.on('close', () => end())
   const returned = new Set<string>()
   channel.on('return', (message: Message) => returned.add(String(message.properties.messageId)))
-  return { channel, returned, fault: () => fault, isGone: () => gone, cut: () => cut(model), close: () => model.close() }
+  return { channel, returned, fault: () => fault, isGone: () => gone, cut: () => cut(model), close: () => closeOrCut(() => model.close(), () => cut(model)) }
 }
 
 /** The driver's own `close` waits for the server. */

@@ -2,11 +2,12 @@ import { describe, expect, test } from 'vitest'
 import type { ReturnRecord } from '../../returners/contract.ts'
 import definition from '../../returners/kafka/index.ts'
 import { type FailureCase, type ReturnerFixture, sampleBatch, sampleItem, sampleReturn, type TcpProxy, tcpProxy, testReturner } from '../../returners/testing.ts'
-import { crashInTheMiddle, sendAll } from './lib/crash.ts'
+import { crashInTheMiddle } from './lib/crash.ts'
 import { describeServer } from './lib/describe-server.ts'
 import { type KafkaMessage, startKafka } from './lib/kafka.ts'
 import { never, openReturner } from './lib/open-returner.ts'
 import { freePort } from './lib/server.ts'
+import { testSilence } from './lib/silence.ts'
 
 interface KafkaFixture extends ReturnerFixture {
   proxy: TcpProxy
@@ -130,28 +131,7 @@ describeServer({ returner: 'kafka', program: 'kafka', start: startKafka }, (serv
     await fixture.teardown?.()
   }, 120_000)
 
-  test('a batch goes on when the broker stops answering in its middle', async () => {
-    const fixture = await setup()
-    const handle = await openReturner(definition, { ...fixture.options, timeout: 0.5 })
-    const items = sampleBatch(3, 5000)
-    await handle.returner(items.slice(0, 1), never)
-    fixture.proxy.stall()
-    await expect(handle.returner(items, never)).rejects.toThrow(/no answer within 0.5 s/)
-    fixture.proxy.mend()
-    await sendAll(handle, items)
-    expect(new Set((await fixture.readBack?.())?.map(({ jid }) => jid)).size).toBe(3)
-    await handle.close()
-    await fixture.teardown?.()
-  })
-
-  test('a broker that falls silent does not hold up closing', async () => {
-    const fixture = await setup()
-    const handle = await openReturner(definition, fixture.options)
-    await handle.returner(sampleBatch(1, 5100), never)
-    fixture.proxy.stall()
-    expect(await handle.close()).toBeUndefined()
-    await fixture.teardown?.()
-  })
+  testSilence(definition, setup)
 
   test('the next broker is asked when one is away, and Salt\'s way to write several down is understood', async () => {
     const fixture = await setup()

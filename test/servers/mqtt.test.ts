@@ -9,11 +9,12 @@ import definition from '../../returners/mqtt/index.ts'
 import { type FailureCase, type ReturnerFixture, sampleBatch, sampleItem, sampleReturn, type TcpProxy, tcpProxy, testReturner } from '../../returners/testing.ts'
 import { until } from '../helpers/until.ts'
 import { serverCertificate } from './lib/certificate.ts'
-import { crashInTheMiddle, sendAll } from './lib/crash.ts'
+import { crashInTheMiddle } from './lib/crash.ts'
 import { describeServer } from './lib/describe-server.ts'
 import { startMosquitto } from './lib/mosquitto.ts'
 import { never, openReturner } from './lib/open-returner.ts'
 import { freePort } from './lib/server.ts'
+import { testSilence } from './lib/silence.ts'
 
 const MIB = 1024 * 1024
 const TOPICS = 'salt/#'
@@ -149,28 +150,7 @@ describeServer({ returner: 'mqtt', program: 'mosquitto', start }, (server) => {
     await fixture.teardown?.()
   }, 120_000)
 
-  test('a batch goes on when the server stops answering in its middle', async () => {
-    const fixture = await setup()
-    const handle = await openReturner(definition, { ...fixture.options, timeout: 0.5 })
-    const items = sampleBatch(3, 5000)
-    await handle.returner(items.slice(0, 1), never)
-    fixture.proxy.stall()
-    await expect(handle.returner(items, never)).rejects.toThrow(/no answer within 0.5 s/)
-    fixture.proxy.mend()
-    await sendAll(handle, items)
-    expect(new Set((await fixture.readBack?.())?.map(({ jid }) => jid)).size).toBe(3)
-    await handle.close()
-    await fixture.teardown?.()
-  })
-
-  test('a server that falls silent does not hold up closing', async () => {
-    const fixture = await setup()
-    const handle = await openReturner(definition, fixture.options)
-    await handle.returner(sampleBatch(1, 5100), never)
-    fixture.proxy.stall()
-    expect(await handle.close()).toBeUndefined()
-    await fixture.teardown?.()
-  })
+  testSilence(definition, setup)
 
   test('a message says whose return it is and which, and a name cannot leave its place in the topic', async () => {
     const fixture = await setup()

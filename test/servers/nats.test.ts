@@ -10,6 +10,7 @@ import { describeServer } from './lib/describe-server.ts'
 import { startNats } from './lib/nats.ts'
 import { checkReturner, never, openReturner } from './lib/open-returner.ts'
 import type { Server } from './lib/server.ts'
+import { testSilence } from './lib/silence.ts'
 
 const STREAM = 'SALT_RETURNS'
 const MIB = 1024 * 1024
@@ -126,19 +127,7 @@ describeServer({ returner: 'nats', program: 'nats', start }, (server) => {
     await fixture.teardown?.()
   })
 
-  test('a batch goes on when the server stops answering in its middle, and is stored once', async () => {
-    const fixture = await setup()
-    const handle = await openReturner(definition, { ...fixture.options, timeout: 0.5 })
-    const items = sampleBatch(3, 5000)
-    await handle.returner(items.slice(0, 1), never)
-    fixture.proxy.stall()
-    await expect(handle.returner(items, never)).rejects.toThrow(/no answer within 0.5 s/)
-    fixture.proxy.mend()
-    await sendAll(handle, items)
-    expect(await fixture.readBack?.()).toHaveLength(3)
-    await handle.close()
-    await fixture.teardown?.()
-  })
+  testSilence(definition, setup, { once: true })
 
   test('the subject says whose return it is, and a name cannot leave its place in it', async () => {
     const fixture = await setup({ subjects: ['salt.>'] })

@@ -7,11 +7,12 @@ import type { ReturnRecord } from '../../returners/contract.ts'
 import definition from '../../returners/rabbitmq/index.ts'
 import { type FailureCase, type ReturnerFixture, sampleBatch, sampleItem, sampleReturn, type TcpProxy, tcpProxy, testReturner } from '../../returners/testing.ts'
 import { serverCertificate } from './lib/certificate.ts'
-import { crashInTheMiddle, sendAll } from './lib/crash.ts'
+import { crashInTheMiddle } from './lib/crash.ts'
 import { describeServer } from './lib/describe-server.ts'
 import { never, openReturner } from './lib/open-returner.ts'
 import { startRabbitMq } from './lib/rabbitmq.ts'
 import { freePort } from './lib/server.ts'
+import { testSilence } from './lib/silence.ts'
 
 const MIB = 1024 * 1024
 
@@ -106,19 +107,7 @@ describeServer({ returner: 'rabbitmq', program: 'rabbitmq', start }, (server) =>
     await fixture.teardown?.()
   })
 
-  test('a batch goes on when the server stops answering in its middle', async () => {
-    const fixture = await setup()
-    const handle = await openReturner(definition, { ...fixture.options, timeout: 0.5 })
-    const items = sampleBatch(3, 5000)
-    await handle.returner(items.slice(0, 1), never)
-    fixture.proxy.stall()
-    await expect(handle.returner(items, never)).rejects.toThrow(/no answer within 0.5 s/)
-    fixture.proxy.mend()
-    await sendAll(handle, items)
-    expect(new Set((await fixture.readBack?.())?.map(({ jid }) => jid)).size).toBe(3)
-    await handle.close()
-    await fixture.teardown?.()
-  })
+  testSilence(definition, setup)
 
   test('speaks TLS and looks at the certificate', async () => {
     const fixture = await setup()
