@@ -62,5 +62,6 @@ export async function compareWithStockMinion(settings: SuiteSettings): Promise<S
   } finally {
     await master.remove()
   }
+  if (sum.run === 0) throw new Error(`nothing in ${settings.suite === undefined ? 'any suite' : `the suite ${settings.suite}`} matches "${settings.only}"`)
   return sum
 }

@@ -12,8 +12,8 @@ export interface AskedJob {
   number: number
   /** What its return holds. */
   text: string
-  /** The master said that it has published it. Without a word of the master nobody knows. */
-  taken: boolean
+  /** When the master said that it has published it, milliseconds of `performance.now()`. Without a word of the master nobody knows. */
+  takenAt?: number
 }
 
 export interface JobStream {
@@ -45,11 +45,11 @@ export function createJobStream(tree: SaltTree, master: StockMaster, target: str
   let taken = 0
   createInterface({ input: stdout }).on('line', (text) => {
     const line = lineSchema.parse(JSON.parse(text))
-    if ('number' in line) jobs.set(line.jid, { ...line, taken: false })
+    if ('number' in line) jobs.set(line.jid, line)
     else if ('jid' in line && line.taken) {
       taken += 1
       const job = jobs.get(line.jid)
-      if (job !== undefined) job.taken = true
+      if (job !== undefined) job.takenAt = performance.now()
     }
   })
   return {

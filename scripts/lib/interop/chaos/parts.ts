@@ -42,6 +42,7 @@ async function restart(stage: Stage): Promise<void> {
 }
 
 async function killMaster(stage: Stage): Promise<void> {
+  stage.disturbed()
   await stage.master.kill()
   for (const relay of Object.values(stage.relays)) relay.refuse()
 }
@@ -76,6 +77,7 @@ const HALF_OPEN: Part = {
       await accepts(stage, 10)
       const began = performance.now()
       const { count } = stage.relays.publish
+      stage.disturbed()
       for (const relay of Object.values(stage.relays)) relay[how]()
       await waitFor('the minion to connect anew', LIMIT_MS, async () => (stage.relays.publish.count > count ? true : undefined))
       await stage.connected()
@@ -83,6 +85,7 @@ const HALF_OPEN: Part = {
     }
     await accepts(stage, 10)
     // Then nothing gets through for a while, whatever it tries.
+    stage.disturbed()
     for (const relay of Object.values(stage.relays)) relay.stall()
     await waitFor('the minion to notice', LIMIT_MS, async () => ((await stage.status()).masters[0]?.state === 'connected' ? undefined : true))
     await pause(seconds * 1000)
@@ -115,6 +118,7 @@ const ADDRESS: Part = {
   }),
   async run(stage) {
     const stream = await streaming(stage, 10)
+    stage.disturbed()
     // Nobody at the old address says that it is not the master's any more.
     for (const relay of Object.values(stage.relays)) relay.forget()
     await stage.master.kill()

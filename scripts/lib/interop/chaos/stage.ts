@@ -14,7 +14,7 @@ import { readJobCache } from './job-cache.ts'
 import { createJobStream, type AskedJob, type JobStream } from './job-stream.ts'
 import { createLedger, type Ledger } from './ledger.ts'
 import { createRelay, type Relay } from './relay.ts'
-import { judge, type Verdict } from './verdict.ts'
+import { judge, type Disturbance, type Verdict } from './verdict.ts'
 
 const ID = 'chaos-1'
 const LIMIT_MS = 180_000
@@ -35,12 +35,16 @@ export interface Stage {
   bus: BusWatch
   ledger: Ledger
   jobs: Map<string, AskedJob>
+  /** Says that publications may be lost from now until the minion is connected again. */
+  disturbed(): void
   /** Starts a stream of jobs; each is published under a number of its own. */
   stream(): JobStream
   /** Lets the minion at the master, which runs: whatever the bus shows of it is seen. */
   admit(): Promise<void>
   status(): Promise<AgentStatus>
+  /** Resolves when the minion is connected; publications reach it again. */
   connected(): Promise<void>
+  readonly disturbances: readonly Disturbance[]
   close(): Promise<void>
 }
 
@@ -62,9 +66,13 @@ export async function createStage(settings: StageSettings): Promise<Stage> {
   const bus = createBusWatch(master, ID)
   const jobs = new Map<string, AskedJob>()
   const streams: JobStream[] = []
+  const disturbances: Disturbance[] = []
   const status = async (): Promise<AgentStatus> => (await site.ask(minion, 'status')) as AgentStatus
   const stage: Stage = {
-    master, site, minion, relays, bus, ledger, jobs, status,
+    master, site, minion, relays, bus, ledger, jobs, status, disturbances,
+    disturbed() {
+      disturbances.push({ from: performance.now(), to: Infinity })
+    },
     stream() {
       const next = createJobStream(settings, master, ID, jobs)
       streams.push(next)
@@ -76,6 +84,7 @@ export async function createStage(settings: StageSettings): Promise<Stage> {
     },
     async connected() {
       await waitFor('the minion to be connected', LIMIT_MS, async () => ((await status()).masters[0]?.state === 'connected' ? true : undefined))
+      for (const each of disturbances) each.to = Math.min(each.to, performance.now())
     },
     async close() {
       await Promise.all(streams.map((each) => each.end()))
@@ -136,7 +145,9 @@ export async function settle(stage: Stage): Promise<Verdict> {
     const shown = (await stage.site.ask(stage.minion, 'outbox.show', { jid, values: true })) as { return: { return: Value } }[]
     for (const kept of shown) accepted.set(jid, kept.return.return)
   }
-  const verdict = judge({ jobs: stage.jobs, accepted, cached: readJobCache(stage.master.root, ID), seen: stage.bus.seen, sendings: stage.ledger.sendings })
+  const verdict = judge({
+    jobs: stage.jobs, disturbances: stage.disturbances, accepted, cached: readJobCache(stage.master.root, ID), seen: stage.bus.seen, sendings: stage.ledger.sendings,
+  })
   if (booked !== accepted.size) verdict.problems.push(`the minion's books say that it accepted ${booked}, and it keeps ${accepted.size}`)
   return verdict
 }

@@ -3,10 +3,17 @@ import type { Value } from '../../../../agent/wire/value.ts'
 import type { AskedJob } from './job-stream.ts'
 import type { Sending } from './ledger.ts'
 
+/** A time in which publications may be lost: the master is away, or what is between. Milliseconds of `performance.now()`. */
+export interface Disturbance {
+  from: number
+  to: number
+}
+
 /** What each side has on record. */
 export interface Evidence {
   /** What the master was asked to publish. */
   jobs: ReadonlyMap<string, AskedJob>
+  disturbances: readonly Disturbance[]
   /** What the minion accepted: jid, and the return that it keeps. */
   accepted: ReadonlyMap<string, Value>
   /** What the master's job cache holds: for each jid all of its places; `undefined` where there is a place, and no return in it. */
@@ -18,6 +25,8 @@ export interface Evidence {
 
 export interface Verdict {
   published: number
+  /** Of them those that the minion never got: lost on their way, as Salt repeats no publication. */
+  missed: number
   accepted: number
   /** In the job cache with the right value. */
   arrived: number
@@ -39,11 +48,20 @@ export interface Verdict {
 /** A master that is killed takes along what its bus has not passed on: that much must have been seen nevertheless. */
 const LEAST_SEEN = 0.8
 
+/** How long before a disturbance what the master published may still be in one of its processes, and after it a subscription may still be on its way, milliseconds. */
+const UNDER_WAY_MS = 1000
+
 /** Judges. It knows nothing of how the evidence was found. */
-export function judge({ jobs, accepted, cached, seen, sendings }: Evidence): Verdict {
+export function judge({ jobs, disturbances, accepted, cached, seen, sendings }: Evidence): Verdict {
   const problems: string[] = []
+  const published = [...jobs.values()].filter(({ takenAt }) => takenAt !== undefined)
+  const missed = published.filter(({ jid }) => !accepted.has(jid))
   const verdict: Verdict = {
-    published: [...jobs.values()].filter((job) => job.taken).length, accepted: accepted.size, arrived: 0, once: 0, resent: 0, lostAcknowledgements: 0, late: 0, seen: 0, torn: 0, problems,
+    published: published.length, missed: missed.length, accepted: accepted.size, arrived: 0, once: 0, resent: 0, lostAcknowledgements: 0, late: 0, seen: 0, torn: 0, problems,
+  }
+  for (const { jid, takenAt = 0 } of missed) {
+    const excused = disturbances.some(({ from, to }) => takenAt > from - UNDER_WAY_MS && takenAt < to + UNDER_WAY_MS)
+    if (!excused) problems.push(`${jid}: the master published it to a connected minion, which never accepted a return of it`)
   }
   const sendingsOf = Map.groupBy(sendings, ({ jid }) => jid)
   for (const [jid, kept] of accepted) {
@@ -86,9 +104,9 @@ function show(value: unknown): string {
 
 /** The figures in one line. */
 export function describe(verdict: Verdict): string {
-  const { published, accepted, arrived, once, seen, resent, lostAcknowledgements, late, torn } = verdict
+  const { published, missed, accepted, arrived, once, seen, resent, lostAcknowledgements, late, torn } = verdict
   const figures = [
-    `published ${published}`, `accepted ${accepted}`, `arrived ${arrived}`, `once ${once}`, `on the bus ${seen}`,
+    `published ${published}`, `missed ${missed}`, `accepted ${accepted}`, `arrived ${arrived}`, `once ${once}`, `on the bus ${seen}`,
     `re-sent ${resent}`, `lost acknowledgements ${lostAcknowledgements}${late > 0 ? ` and ${late} that went out as the connection ended` : ''}`,
   ]
   if (torn > 0) figures.push(`torn in the master's cache ${torn}`)

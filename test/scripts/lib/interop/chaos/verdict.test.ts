@@ -4,12 +4,14 @@ import type { Sending } from '../../../../../scripts/lib/interop/chaos/ledger.ts
 import { describe, judge, type Evidence } from '../../../../../scripts/lib/interop/chaos/verdict.ts'
 
 const JID = '20260101000000000001'
+const TAKEN_AT = 10_000
 
 /** One job that was published, accepted, sent, acknowledged, shown and cached once; with changes. */
-function evidence(changes: { cached?: readonly (Value | undefined)[]; ends?: Sending['end'][]; seen?: number; accepted?: [string, Value][] } = {}): Evidence {
-  const { cached = ['job 1'], ends = ['acknowledged'], seen = 1, accepted = [[JID, 'job 1']] } = changes
+function evidence(changes: { cached?: readonly (Value | undefined)[]; ends?: Sending['end'][]; seen?: number; accepted?: [string, Value][]; disturbed?: [number, number][] } = {}): Evidence {
+  const { cached = ['job 1'], ends = ['acknowledged'], seen = 1, accepted = [[JID, 'job 1']], disturbed = [] } = changes
   return {
-    jobs: new Map([[JID, { jid: JID, number: 1, text: 'job 1', taken: true }]]),
+    jobs: new Map([[JID, { jid: JID, number: 1, text: 'job 1', takenAt: TAKEN_AT }]]),
+    disturbances: disturbed.map(([from, to]) => ({ from, to })),
     accepted: new Map(accepted),
     cached: new Map(cached.length > 0 ? [[JID, cached]] : []),
     seen: new Map(seen > 0 ? [[JID, seen]] : []),
@@ -21,7 +23,7 @@ test('a return that arrived once is well, and counted everywhere', () => {
   const verdict = judge(evidence())
 
   expect(verdict.problems).toEqual([])
-  expect(describe(verdict)).toBe('published 1, accepted 1, arrived 1, once 1, on the bus 1, re-sent 0, lost acknowledgements 0')
+  expect(describe(verdict)).toBe('published 1, missed 0, accepted 1, arrived 1, once 1, on the bus 1, re-sent 0, lost acknowledgements 0')
 })
 
 test.each([
@@ -56,4 +58,21 @@ test('a place in the cache that the master made and did not fill before it was k
   const verdict = judge(evidence({ cached: [undefined], seen: 2, ends: ['lost', 'acknowledged'] }))
 
   expect(verdict).toMatchObject({ problems: [], arrived: 0, torn: 1 })
+})
+
+const NEVER_CAME = { accepted: [] as [string, Value][], cached: [], ends: [], seen: 0 }
+
+test('a publication that a connected minion never accepted is a problem', () => {
+  const verdict = judge(evidence({ ...NEVER_CAME, disturbed: [[2000, 8000], [12_000, Infinity]] }))
+
+  expect(verdict.missed).toBe(1)
+  expect(verdict.problems.join('\n')).toMatch(/published it to a connected minion/)
+})
+
+test.each<[string, [number, number]]>([
+  ['while the connection was disturbed', [9000, 11_000]],
+  ['just before that', [10_500, 12_000]],
+  ['just after that', [8000, 9500]],
+])('a publication that was lost %s is only counted', (_when, disturbance) => {
+  expect(judge(evidence({ ...NEVER_CAME, disturbed: [disturbance] }))).toMatchObject({ published: 1, missed: 1, problems: [] })
 })
