@@ -21,7 +21,7 @@ export interface LogSettings {
   colour: boolean
   /** True when the output is the journal (JOURNAL_STREAM is set): each line begins with its priority, `<4>`. */
   journal: boolean
-  /** Told when an output cannot be written; logging goes on without it. */
+  /** Told once when an output cannot be written any more; logging goes on without it, and with it when it can be. */
   onError: (error: Error) => void
 }
 
@@ -104,16 +104,26 @@ export function createLogger(settings: LogSettings): LogOutput {
 
 type Destination = ReturnType<typeof pino.destination>
 
+/** What an output that cannot be written may hold back, bytes: its disk may stay full for weeks. What comes then is left out. */
+const MAX_HELD_BYTES = 2 ** 20
+
 function openDestination(dest: number | string, onError: (error: Error) => void): Destination {
   const destination = openSync(dest)
+  let isFailing = false
   // A full disk or a closed pipe must not end the agent.
-  destination.on('error', onError)
+  destination.on('error', (error: Error) => {
+    if (!isFailing) onError(error)
+    isFailing = true
+  })
+  destination.on('write', () => {
+    isFailing = false
+  })
   return destination
 }
 
 function openSync(dest: number | string): Destination {
   try {
-    return pino.destination({ dest, sync: true, mkdir: true, mode: 0o640 })
+    return pino.destination({ dest, sync: true, mkdir: true, mode: 0o640, maxLength: MAX_HELD_BYTES })
   } catch (error) {
     throw new LogFileError(String(dest), error)
   }

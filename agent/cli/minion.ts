@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import type { CommandModule } from 'yargs'
 import type { LoadedConfig } from '../../config/load.ts'
@@ -106,6 +107,15 @@ function openLog({ config }: LoadedConfig): LogOutput {
     isTerminal: isatty(2),
     colour: isatty(2) && (process.env['NO_COLOR'] ?? '') === '',
     journal: process.env['JOURNAL_STREAM'] !== undefined,
-    onError: (error) => process.stderr.write(`brine: a log cannot be written: ${error.message}\n`),
+    onError: tellOfLog,
   })
+}
+
+/** Standard error may be what cannot be written: as a stream of Node it would end the process for that. */
+function tellOfLog(error: Error): void {
+  try {
+    writeSync(2, `brine: a log cannot be written: ${error.message}\n`)
+  } catch {
+    // Nowhere is left to say it.
+  }
 }

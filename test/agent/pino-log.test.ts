@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, unlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -151,4 +151,23 @@ test('after rotation the log goes on in a new file', () => {
 
   expect(lines(`${file}.1`).map((line) => line['msg'])).toEqual(['before'])
   expect(lines(file).map((line) => line['msg'])).toEqual(['after'])
+})
+
+test('a log file on a full disk is told of once, holds back a bounded part, and goes on when it can', () => {
+  const errors: string[] = []
+  const file = join(directory, 'file')
+  symlinkSync('/dev/full', file)
+  const { log, reopen, close } = open({ file: { path: file, level: 'all' }, onError: (error) => void errors.push(error.message) })
+  for (let line = 0; line < 2000; line += 1) log.info({ text: 'x'.repeat(3000) }, 'while it is full')
+
+  unlinkSync(file)
+  reopen()
+  log.info({}, 'after')
+  log.info({}, 'the last')
+  close()
+
+  expect(errors).toEqual([expect.stringContaining('ENOSPC')])
+  expect(lines().map((line) => line['msg']).slice(-3)).toEqual(['while it is full', 'after', 'the last'])
+  expect(readFileSync(file).length).toBeLessThan(2 ** 20 + 10_000)
+  expect(lines(file).at(-1)).toMatchObject({ msg: 'the last' })
 })

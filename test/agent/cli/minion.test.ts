@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -25,15 +25,15 @@ afterEach(async () => {
 })
 
 /** A minion without a master, ready to be asked. */
-async function startMinion() {
-  const child = spawn(process.execPath, [join(packageRoot, 'bin', 'brine'), 'minion', '--root-dir', root, '--id', 'web1'], { stdio: ['ignore', 'ignore', 'pipe'] })
+async function startMinion(errorOutput: 'pipe' | number = 'pipe') {
+  const child = spawn(process.execPath, [join(packageRoot, 'bin', 'brine'), 'minion', '--root-dir', root, '--id', 'web1'], { stdio: ['ignore', 'ignore', errorOutput] })
   const ended = once(child, 'exit')
   ends.push(async () => {
     child.kill('SIGKILL')
     await ended
   })
   let log = ''
-  child.stderr.setEncoding('utf8').on('data', (chunk: string) => (log += chunk))
+  child.stderr?.setEncoding('utf8').on('data', (chunk: string) => (log += chunk))
   const socket = join(root, 'run', 'brine', 'minion', 'control.sock')
   await until(() => callControl(socket, 'status').catch(() => undefined), 'the minion answers', 20_000)
   return { child, ended, log: () => log }
@@ -49,6 +49,22 @@ describe('brine minion', () => {
     expect(JSON.parse(status.stdout)).toMatchObject({ id: 'web1', pid: child.pid, masters: [{ master: '127.0.0.1:1' }] })
     expect(await ended).toEqual([0, null])
     expect(log()).toMatch(/"signal":"SIGTERM"/)
+  })
+
+  test('goes on when nothing can be written to its standard error: the disk of it is full, or its reader is gone', async () => {
+    const full = openSync('/dev/full', 'w')
+    const { child, ended } = await startMinion(full)
+    closeSync(full)
+    child.kill('SIGTERM')
+
+    expect(await ended).toEqual([0, null])
+
+    const piped = await startMinion()
+    piped.child.stderr?.destroy()
+    piped.child.kill('SIGHUP')
+    piped.child.kill('SIGTERM')
+
+    expect(await piped.ended).toEqual([0, null])
   })
 
   test.each(['file_client: local', 'master_type: disable'])('with %s has no link, no key and no destination for a master', async (option) => {
