@@ -2,6 +2,7 @@
 import { connect as connectTls } from 'node:tls'
 import { isIP, type Socket as TcpSocket } from 'node:net'
 import { type Endpoint, hostPort } from './address.ts'
+import { whenOpen } from './opening.ts'
 import { TransportError } from './port.ts'
 import { reasonOf } from './reason.ts'
 import { openStream, type StreamSettings } from './stream.ts'
@@ -23,7 +24,7 @@ const ENOUGH_BYTES = 10
 
 /**
  * Asks, on one connection and with eighteen bytes at most: a ZeroMQ socket greets first, so that nothing at all is sent to it. Takes the
- * time of the connect, up to 1.5 s for a greeting, and up to 5 s for an answer. Rejects with a TransportError.
+ * time of the connect, up to 1.5 s for a greeting, the time of a connect again for TLS, and up to 5 s for an answer. Rejects with a TransportError.
  */
 export async function probeTransport(endpoint: Endpoint, settings: StreamSettings, clock: Clock, signal: AbortSignal): Promise<TransportKind> {
   const began = clock.monotonic()
@@ -33,7 +34,7 @@ export async function probeTransport(endpoint: Endpoint, settings: StreamSetting
     const greeting = await listen(stream, greetingMs, clock, signal)
     if (greeting.bytes.length > 0) return nameOf(greeting, endpoint)
     if (greeting.isOver) throw unreachable(endpoint, 'it hangs up at once')
-    const asked = endpoint.isTls ? await withTls(stream, endpoint, settings) : stream
+    const asked = endpoint.isTls ? await withTls(stream, endpoint, settings, clock, signal) : stream
     let complaint: Error | undefined
     asked.on('error', (error) => {
       complaint = error
@@ -87,21 +88,16 @@ function nameOf({ bytes, isOver }: Heard, endpoint: Endpoint): TransportKind {
   throw unreachable(endpoint, 'it does not tell which transport it speaks: set the option `transport` to the master\'s')
 }
 
-function unreachable(endpoint: Endpoint, why: string): TransportError {
-  return new TransportError('UNREACHABLE', `${hostPort(endpoint)} cannot be reached: ${why}`)
+function unreachable(endpoint: Endpoint, why: string, cause?: unknown): TransportError {
+  return new TransportError('UNREACHABLE', `${hostPort(endpoint)} cannot be reached: ${why}`, { cause })
 }
 
-async function withTls(stream: TcpSocket, endpoint: Endpoint, settings: StreamSettings): Promise<TcpSocket> {
-  try {
-    const options = await tlsOptions(settings.tls)
-    const { promise, resolve, reject } = Promise.withResolvers<TcpSocket>()
-    const secure = connectTls({ ...options, socket: stream, host: endpoint.host, ...(isIP(endpoint.host) === 0 && { servername: endpoint.host }) })
-    secure.once('secureConnect', () => resolve(secure))
-    secure.once('error', reject)
-    secure.once('close', () => reject(new Error('it hung up during the TLS handshake')))
-    stream.once('close', () => reject(new Error('it hung up during the TLS handshake')))
-    return await promise
-  } catch (error) {
-    throw new TransportError('UNREACHABLE', `${hostPort(endpoint)} cannot be reached: ${reasonOf(error)}`, { cause: error })
-  }
+/** TLS on the stream, within the time of a connect: who took the connection may never answer the handshake. */
+async function withTls(stream: TcpSocket, endpoint: Endpoint, settings: StreamSettings, clock: Clock, signal: AbortSignal): Promise<TcpSocket> {
+  const options = await tlsOptions(settings.tls).catch((error: unknown) => {
+    throw unreachable(endpoint, reasonOf(error), error)
+  })
+  const secure = connectTls({ ...options, socket: stream, host: endpoint.host, ...(isIP(endpoint.host) === 0 && { servername: endpoint.host }) })
+  stream.once('close', () => secure.destroy())
+  return whenOpen({ socket: secure, endpoint, event: 'secureConnect', timeoutMs: settings.connectTimeoutMs, destroy: () => void secure.destroy() }, clock, signal)
 }

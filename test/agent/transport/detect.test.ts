@@ -13,7 +13,7 @@ import { probeTransport } from '../../../agent/transport/probe.ts'
 import { createTransport } from '../../../agent/transport/select.ts'
 import type { TransportKind, TransportSettings } from '../../../agent/transport/settings.ts'
 import { encode } from '../../../agent/wire/msgpack.ts'
-import { createFakeClock } from '../../helpers/fake-clock.ts'
+import { createFakeClock, type FakeClock } from '../../helpers/fake-clock.ts'
 import { startFramedServer } from '../../helpers/framed-server.ts'
 
 const never = new AbortController().signal
@@ -59,6 +59,14 @@ async function framed() {
 const settings = (port: number): TransportSettings => ({ transport: 'detect', master: `127.0.0.1:${port}`, minionId: 'web1', connectTimeoutMs: 5000, filtering: false })
 const probe = (port: number, clock: Clock = systemClock, signal = never): Promise<TransportKind> =>
   probeTransport(requestEndpoint(settings(port)), settings(port), clock, signal)
+
+const probeTls = (port: number, clock: Clock, signal: AbortSignal): Promise<string> =>
+  probeTransport(requestEndpoint({ ...settings(port), isTls: true }), settings(port), clock, signal).catch((error: Error) => error.message)
+
+/** Waits for the time limit of the next step, which begins when our end of the connection is there, too. */
+async function onlyTimer(clock: FakeClock): Promise<void> {
+  while (clock.pending().length === 0) await new Promise(setImmediate)
+}
 
 describe('what a request port speaks', () => {
   test('is told by ws, tcp and zeromq', async () => {
@@ -124,14 +132,39 @@ describe('what a request port speaks', () => {
     })
     const found = probe(port, clock).catch((error: Error) => error.message)
     await connected.promise
-    // The greeting's time begins when our end is connected, too.
-    while (clock.pending().length === 0) await new Promise(setImmediate)
+    await onlyTimer(clock)
     await clock.advance(1500)
     await asked.promise
     await clock.advance(5000)
 
     expect(await found).toMatch(/does not tell which transport it speaks: set the option `transport`/)
     expect(clock.pending()).toEqual([])
+  })
+
+  test('a master that never answers the TLS handshake costs a bounded time', async () => {
+    const clock = createFakeClock()
+    const hello = Promise.withResolvers<void>()
+    const ended = Promise.withResolvers<void>()
+    const port = await listening((socket) => socket.once('data', () => hello.resolve()).once('close', () => ended.resolve()))
+    const found = probeTls(port, clock, never)
+    await onlyTimer(clock)
+    await clock.advance(1500)
+    await hello.promise
+    await onlyTimer(clock)
+    await clock.advance(5000)
+
+    expect(await found).toMatch(/cannot be reached: no answer within 5000 ms/)
+    await ended.promise
+    expect(clock.pending()).toEqual([])
+  })
+
+  test('asking can be given up during the TLS handshake, too', async () => {
+    const abort = new AbortController()
+    const ended = Promise.withResolvers<void>()
+    const port = await listening((socket) => socket.once('data', () => abort.abort()).once('close', () => ended.resolve()))
+
+    expect(await probeTls(port, systemClock, abort.signal)).toMatch(/given up/)
+    await ended.promise
   })
 
   test('asking can be given up', async () => {
