@@ -27,19 +27,27 @@ const MAX_WAITING = 100
 export function createAlarmTeller({ id, links, log }: AlarmTellerParts): AlarmTeller {
   const waiting: MinionEvent[] = []
   let telling = false
+  const connected = (): Link | undefined => links.find((each) => each.state === 'connected')
 
+  /** Tells until nothing waits: what happens meanwhile, too, since nothing else might come for days. A failure waits for the next event or connection. */
   async function tell(): Promise<void> {
-    const link = links.find((each) => each.state === 'connected')
-    if (telling || link === undefined || waiting.length === 0) return
-    telling = true
-    const events = waiting.splice(0)
+    if (telling) return
+    for (let link = connected(); link !== undefined && waiting.length > 0; link = connected()) {
+      telling = true
+      const isTold = await tellNow(link, waiting.splice(0))
+      telling = false
+      if (!isTold) return
+    }
+  }
+
+  async function tellNow(link: Link, events: MinionEvent[]): Promise<boolean> {
     try {
       await fireEvents(link, id, events)
+      return true
     } catch (error) {
       waiting.unshift(...events.slice(Math.max(0, events.length + waiting.length - MAX_WAITING)))
       log.debug({ err: error }, 'events wait for the next connection')
-    } finally {
-      telling = false
+      return false
     }
   }
 
