@@ -195,7 +195,8 @@ export function createConnection(settings: ConnectionSettings): Connection {
     if (ending.signal.aborted) return publish.close()
     lastAnswer = clock.monotonic()
     settings.onConnected()
-    watch()
+    // Who was told may have ended it.
+    if (!ending.signal.aborted) watch()
   }
 
   return {
