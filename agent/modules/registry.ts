@@ -71,9 +71,13 @@ export function createRegistry(settings: RegistrySettings): Registry {
   function builtin(name: string): Promise<LoadedBuiltin> | undefined {
     const load = Object.hasOwn(settings.builtins, name) ? settings.builtins[name] : undefined
     if (load === undefined) return undefined
-    const known = builtins.get(name) ?? loadBuiltin(load, settings)
-    builtins.set(name, known)
-    return known
+    const known = builtins.get(name)
+    if (known !== undefined) return known
+    const loading = loadBuiltin(load, settings)
+    builtins.set(name, loading)
+    // Files may run out for a moment, or the disk be away: that must not take the module until the next start.
+    loading.catch(() => builtins.delete(name))
+    return loading
   }
 
   return {
