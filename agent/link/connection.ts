@@ -106,6 +106,7 @@ export function createConnection(settings: ConnectionSettings): Connection {
     fresh,
     session: currentSession,
     renew,
+    warn: settings.warn,
     onAnswer() {
       lastAnswer = clock.monotonic()
       renewals = 0

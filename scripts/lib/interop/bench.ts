@@ -73,43 +73,46 @@ export async function measureBoth(settings: BenchSettings): Promise<void> {
       pair.stock.minion.start()
     },
   }
-  const rows: string[] = []
-  const row = async (name: string, unit: string, measure: (subject: Subject) => Promise<number>) => {
-    const [a, b] = [await measure(ours), await measure(stock)]
-    rows.push(`| ${name} | ${a.toFixed(2)} ${unit} | ${b.toFixed(2)} ${unit} | ${b === 0 ? '–' : `${(a / b).toFixed(2)}×`} |`)
-    console.log(rows.at(-1))
-  }
   try {
     console.log('| | Brine | stock minion | ratio |\n|---|---|---|---|')
-    await measureAll(pair, settings, row)
+    await measureAnswers(pair, settings)
+    await measureRest(pair, settings, [ours, stock])
+    await measureOutage(pair, settings)
   } finally {
     await pair.close()
     await master.remove()
   }
 }
 
-async function measureAll(pair: Pair, settings: BenchSettings, row: (name: string, unit: string, measure: (subject: Subject) => Promise<number>) => Promise<void>): Promise<void> {
-  const { idleMinutes, outageSeconds } = settings
-  const sorted = new Map<string, number[]>()
-  await withLocalClient(pair, async (client) => {
-    for (const member of [pair.ours, pair.stock]) sorted.set(member.id, await pings(client, member, settings.pings))
-  })
-  const share = (member: Member, part: number) => Promise.resolve(at(sorted.get(member.id) ?? [], part))
-  await row('round trip of `test.ping`, median', 'ms', ({ member }) => share(member, 0.5))
-  await row('round trip of `test.ping`, p99', 'ms', ({ member }) => share(member, 0.99))
-  await row(`${BURST} jobs at once, until the last return`, 's', async ({ member }) => {
+function print(name: string, unit: string, ours: number, stock: number): void {
+  console.log(`| ${name} | ${ours.toFixed(2)} ${unit} | ${stock.toFixed(2)} ${unit} | ${stock === 0 ? '–' : `${(ours / stock).toFixed(2)}×`} |`)
+}
+
+async function measureAnswers(pair: Pair, settings: BenchSettings): Promise<void> {
+  const { ours, stock } = pair
+  const [a, b] = await withLocalClient(pair, async (client) => [await pings(client, ours, settings.pings), await pings(client, stock, settings.pings)] as const)
+  print('round trip of `test.ping`, median', 'ms', at(a, 0.5), at(b, 0.5))
+  print('round trip of `test.ping`, p99', 'ms', at(a, 0.99), at(b, 0.99))
+  const burst = async (member: Member): Promise<number> => {
     const began = performance.now()
     const jobs = await withLocalClient(pair, (client) => publish(client, member, BURST, 'test.ping', []))
     await waitFor('all returns', 300_000, () => Promise.resolve(countStored(pair, jobs, member) === BURST ? true : undefined), 50)
     return (performance.now() - began) / 1000
-  })
-  await row('idle memory of all processes, PSS', 'MiB', (subject) => Promise.resolve(familyPss(subject.pid()) / 2 ** 20))
-  await row(`CPU of ${idleMinutes} idle minutes`, 's', async (subject) => {
-    const before = familyCpu(subject.pid())
-    await pause(idleMinutes * 60_000)
-    return familyCpu(subject.pid()) - before
-  })
-  await row('start until it answers', 's', async (subject) => {
+  }
+  print(`${BURST} jobs at once, until the last return`, 's', await burst(ours), await burst(stock))
+}
+
+/** Memory and the cost of doing nothing, both in the same minutes; then a start of each. */
+async function measureRest(pair: Pair, { idleMinutes }: BenchSettings, subjects: readonly [Subject, Subject]): Promise<void> {
+  const [ours, stock] = subjects
+  print('idle memory of all processes, PSS', 'MiB', familyPss(ours.pid()) / 2 ** 20, familyPss(stock.pid()) / 2 ** 20)
+  const cpu = (): [number, number] => [familyCpu(ours.pid()), familyCpu(stock.pid())]
+  const before = cpu()
+  await pause(idleMinutes * 60_000)
+  const after = cpu()
+  print(`CPU of ${idleMinutes} idle minutes`, 's', after[0] - before[0], after[1] - before[1])
+  print('idle memory after them', 'MiB', familyPss(ours.pid()) / 2 ** 20, familyPss(stock.pid()) / 2 ** 20)
+  const start = async (subject: Subject): Promise<number> => {
     await subject.restart()
     const began = performance.now()
     await withLocalClient(pair, (client) => waitFor('an answer', 120_000, async () => {
@@ -117,14 +120,22 @@ async function measureAll(pair: Pair, settings: BenchSettings, row: (name: strin
       return returns.length > 0 ? true : undefined
     }, 10))
     return (performance.now() - began) / 1000
-  })
-  const jobs = new Map<string, string[]>()
-  await withLocalClient(pair, async (client) => {
-    for (const member of [pair.ours, pair.stock]) jobs.set(member.id, await publish(client, member, OUTAGE_JOBS, 'cmd.run', ['sleep 8; echo done']))
+  }
+  print('start until it answers', 's', await start(ours), await start(stock))
+}
+
+/** The master goes while the jobs run, and comes back after they have ended. */
+async function measureOutage(pair: Pair, { outageSeconds }: BenchSettings): Promise<void> {
+  const members = [pair.ours, pair.stock]
+  const jobs = await withLocalClient(pair, async (client) => {
+    const asked: string[][] = []
+    for (const member of members) asked.push(await publish(client, member, OUTAGE_JOBS, 'cmd.run', ['sleep 8; echo done']))
+    return asked
   })
   await pair.master.stop()
   await pause(outageSeconds * 1000)
   await pair.master.start()
   await pause(Math.max(30_000, outageSeconds * 500))
-  await row(`returns lost of ${OUTAGE_JOBS} in an outage of ${outageSeconds} s`, '', ({ member }) => Promise.resolve(OUTAGE_JOBS - countStored(pair, jobs.get(member.id) ?? [], member)))
+  const [ours = Number.NaN, stock = Number.NaN] = members.map((member, index) => OUTAGE_JOBS - countStored(pair, jobs[index] ?? [], member))
+  print(`returns lost of ${OUTAGE_JOBS} in an outage of ${outageSeconds} s`, '', ours, stock)
 }

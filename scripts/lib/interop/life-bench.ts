@@ -1,10 +1,11 @@
 /** What the checks of keys, sessions and masters have in hands: a whole minion of ours under unmodified Salt masters. */
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { AgentStatus } from '../../../agent/control/status.ts'
 import { pemFingerprint } from '../../../agent/wire/pem.ts'
 import { waitFor, type Service, type Site } from '../site.ts'
 import type { StockMaster } from '../stock-master.ts'
+import type { SaltTree } from './python-salt.ts'
 
 /** The minion's id. */
 export const ID = 'life-1'
@@ -12,6 +13,7 @@ export const LIMIT_MS = 120_000
 
 /** What the checks of one scenario have in hands. */
 export interface LifeBench {
+  tree: SaltTree
   masters: StockMaster[]
   site: Site
   minion: Service
@@ -31,7 +33,7 @@ export interface LifeScenario {
   masters: number
   /** All masters have the key of the first, as Salt wants it. */
   sharedKey?: true
-  masterYaml?: string[]
+  masterYaml?: (tree: SaltTree) => string[]
   minionYaml: string[]
   /** Before the minion starts. */
   prepare?: (bench: LifeBench) => Promise<void>
@@ -86,6 +88,12 @@ export function change(file: string, edit: (text: string) => string): void {
   writeFileSync(file, edit(readFileSync(file, 'utf8')))
 }
 
+/**
+ * Since 3008 all keys go through a cache of Salt's. Such a master signs with the key that it has in memory, and fails over each return that is signed, whoever signed it:
+ * it takes what it finds in the cache for the key itself (master.py `_return`).
+ */
+export const hasKeyCache = ({ saltTree }: SaltTree): boolean => existsSync(join(saltTree, 'salt/cache/localfs_key.py'))
+
 export const masterKeys = (master: StockMaster) => join(master.root, 'etc/salt/pki/master')
 /** `master.*`, or named by the master's id since 3008; not the pair that signs them. */
 export const ownKeys = (master: StockMaster, suffix: RegExp) => readdirSync(masterKeys(master)).filter((name) => suffix.test(name) && !name.startsWith('master_sign.'))
@@ -93,6 +101,6 @@ export const fingerOf = (master: StockMaster) => pemFingerprint(readFileSync(joi
 
 export async function anotherKey(master: StockMaster): Promise<void> {
   await master.stop()
-  for (const name of ownKeys(master, /\.(pem|pub)$|^master_pubkey_signature$/)) rmSync(join(masterKeys(master), name), { force: true })
+  for (const name of ownKeys(master, /\.(pem|pub)$|_pubkey_signature$/)) rmSync(join(masterKeys(master), name), { force: true })
   await master.start()
 }

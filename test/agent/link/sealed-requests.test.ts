@@ -49,3 +49,35 @@ test('minion_sign_messages sends no extension types, over which the master canno
   expect(await sent(false)).toEqual({ ...value, other: [expect.any(Extension)] })
   expect(await sent(true)).toEqual({ at: '2025-01-02T03:04:05.678901', constant: { __constant__: ['x', '2025-01-02T00:00:00.000000'] }, other: ['abc'] })
 })
+
+/** Sends two returns with minion_sign_messages; what became of them. */
+async function signedReturns(answer: (load: ValueObject) => Value): Promise<{ answers: Value[]; signed: boolean[]; warned: number }> {
+  const master = await createScriptedMaster(createRsaPair(), { answer })
+  const { link, reached, lines, close } = await createLinkBench(master, { signsMessages: true })
+  try {
+    link.start()
+    await reached('connected')
+    const answers: Value[] = []
+    for (const jid of ['1', '2']) answers.push(await link.sendReturn({ cmd: '_return', id: MINION_ID, jid, fun: 'test.ping', return: true, retcode: 0 }))
+    const signed = master.requests.filter(({ cmd }) => cmd === '_return').map((load) => 'sig' in load)
+    return { answers, signed, warned: lines.filter(({ message }) => message.includes('without a signature')).length }
+  } finally {
+    await close()
+    await master.shut()
+  }
+}
+
+test('minion_sign_messages: a master that fails over each signed return gets it without a signature, and so the next ones', async () => {
+  const told = await signedReturns((load) => ('sig' in load ? '' : null))
+
+  expect(told).toEqual({ answers: [null, null], signed: [true, false, false], warned: 1 })
+})
+
+test.each([
+  ['fails without one, too', ''],
+  ['takes none without one', false],
+])('minion_sign_messages: a master that fails over a signed return and %s is told nothing but the signed one again', async (_what, other) => {
+  const told = await signedReturns((load) => ('sig' in load ? '' : other))
+
+  expect(told).toEqual({ answers: ['', ''], signed: [true, false, true, false], warned: 0 })
+})
