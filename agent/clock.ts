@@ -13,6 +13,12 @@ export interface Clock {
 /** Node's longest timer, 24.8 days; a longer one would fire at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
+/**
+ * The last stretch of a timer, milliseconds. Where the process was stopped or kept busy over the time before it, what came meanwhile is read in this stretch: a limit is
+ * not taken for passed whose answer is there.
+ */
+const LAST_MS = 100
+
 /** The machine's own clock and randomness. */
 export const systemClock: Clock = {
   now: () => Date.now(),
@@ -20,7 +26,7 @@ export const systemClock: Clock = {
   timer(ms, callback) {
     let left = ms
     const next = (): NodeJS.Timeout => {
-      const part = Math.min(left, LONGEST_TIMER_MS)
+      const part = left > LAST_MS ? Math.min(left - LAST_MS, LONGEST_TIMER_MS) : left
       left -= part
       return setTimeout(() => {
         if (left > 0) handle = next()

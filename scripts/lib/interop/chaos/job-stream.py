@@ -17,7 +17,11 @@ import salt.client
 import salt.config
 import salt.utils.jid
 
-client = salt.client.LocalClient(mopts=salt.config.client_config(sys.argv[1]))
+def new_client():
+    return salt.client.LocalClient(mopts=salt.config.client_config(sys.argv[1]))
+
+
+client = new_client()
 print(json.dumps({"ready": True}), flush=True)
 order = json.loads(sys.stdin.readline())
 number = order["first"]
@@ -37,4 +41,9 @@ while last is None or number < last:
         taken = False
     print(json.dumps({"jid": jid, "taken": taken}), flush=True)
     number += 1
-    time.sleep(order["pause"] if taken else 0.2)
+    if taken:
+        time.sleep(order["pause"])
+    else:
+        time.sleep(0.2)
+        # A master that starts makes a new key for its local clients, and a client reads it once.
+        client = new_client()
