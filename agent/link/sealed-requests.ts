@@ -57,6 +57,9 @@ const TRIES = 4
  */
 const SIGNED: ReadonlySet<unknown> = new Set(['_return', '_minion_event'])
 
+/** One sending: the value of the answer, or why the master does not know the session. */
+type Attempt = { session: Session; value: Value } | { session: Session; stale: string }
+
 /** The answer of a master whose handler raised (master.py `run_func`). */
 const FAILED = ''
 
@@ -76,7 +79,7 @@ export function createSealedRequests(settings: SealedRequestSettings): SealedReq
     return { ...told, sig: signWith(minionKey, encode(told, { bin: true }), 'PKCS1v15-SHA1'), nonce, tok }
   }
 
-  async function attempt(channel: Channel, load: ValueObject, options: AskOptions, signs: boolean): Promise<{ session: Session; value: Value } | { session: Session; stale: string }> {
+  async function attempt(channel: Channel, load: ValueObject, options: AskOptions, signs: boolean): Promise<Attempt> {
     const nonce = settings.fresh.nonce()
     let session = settings.session()
     const { member, ...rest } = options
@@ -96,7 +99,7 @@ export function createSealedRequests(settings: SealedRequestSettings): SealedReq
     }
   }
 
-  function open(reply: Reply, session: Session, nonce: string, member: string | undefined): { session: Session; value: Value } | { session: Session; stale: string } {
+  function open(reply: Reply, session: Session, nonce: string, member: string | undefined): Attempt {
     if (reply.kind === 'text') {
       if (reply.text === 'bad load') return { session, stale: reply.text }
       throw new LinkError('MASTER', `the master answered: ${reply.text}`)
