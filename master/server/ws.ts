@@ -221,6 +221,8 @@ function listen(http: Server, settings: ServerSettings): Promise<number> {
 }
 
 function refuse(socket: Socket, request: IncomingMessage, log: Logger): void {
+  // Nobody else listens to it from the upgrade on: a reset by the other end would be uncaught, and end the master.
+  socket.on('error', (error) => log.debug({ err: error }, 'a refused connection failed'))
   log.warn({ remote: remoteOf(request) }, 'too many connections, one is refused')
   socket.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n\r\n')
   socket.destroySoon()

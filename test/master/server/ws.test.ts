@@ -1,5 +1,9 @@
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { makePublishServer, makeRequestServer, maxRequestBytes, type PublishServer, type RequestHandler, type RequestServer } from '../../../master/server/ws.ts'
 import { openConnection } from '../scripted-minion.ts'
@@ -47,6 +51,18 @@ async function rawConnection(port: number): Promise<Socket> {
 function closed(socket: Socket): Promise<void> {
   return new Promise((done) => void socket.on('close', () => done()))
 }
+
+/** A process that asks for an upgrade and resets the connection while the server reads the pipe. Arguments: the port, the pipe. */
+const RESETTING = `
+  const [, port, pipe] = process.argv
+  const socket = require('node:net').connect(Number(port), '127.0.0.1')
+  socket.on('error', () => {})
+  socket.write('GET / HTTP/1.1\\r\\nHost: x\\r\\nUpgrade: websocket\\r\\nConnection: Upgrade\\r\\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\\r\\nSec-WebSocket-Version: 13\\r\\n\\r\\n', () => {
+    const open = require('node:fs').openSync(pipe, 'w')
+    socket.on('close', () => require('node:fs').closeSync(open))
+    socket.resetAndDestroy()
+  })
+`
 
 const echo: RequestHandler = async (request) => request
 
@@ -98,6 +114,28 @@ describe('the publish server', () => {
 
     await expect(openConnection(port)).rejects.toThrow('the connection failed')
     expect(logged.at(-1)?.message).toBe('too many connections, one is refused')
+  })
+
+  test('outlives who resets the connection in the moment that it is refused', async () => {
+    const pipe = join(mkdtempSync(join(tmpdir(), 'bw-')), 'pipe')
+    cleanups.push(() => rmSync(dirname(pipe), { recursive: true }))
+    execFileSync('mkfifo', [pipe])
+    // Its log line comes before the refusal is written: reading the pipe there waits until the other end is gone.
+    const server = makePublishServer({ host: '127.0.0.1', port: 0, maxClients: 1, maxBacklogBytes: 1024 }, { ...log, warn: () => void readFileSync(pipe) })
+    cleanups.push(() => server.close())
+    const port = await server.listen()
+    const reader = await connection(port)
+    const uncaught: unknown[] = []
+    const onUncaught = (error: unknown) => void uncaught.push(error)
+    process.on('uncaughtException', onUncaught)
+    cleanups.push(() => process.off('uncaughtException', onUncaught))
+
+    const client = spawn(process.execPath, ['-e', RESETTING, String(port), pipe], { stdio: ['ignore', 'inherit', 'inherit'] })
+    await once(client, 'exit')
+    server.broadcast(Buffer.from('still here'))
+
+    expect(String(await reader.next())).toBe('still here')
+    expect(uncaught).toEqual([])
   })
 
   test('ignores what readers say', async () => {
