@@ -1,4 +1,5 @@
 import { lookup } from 'node:dns/promises'
+import { closeSync, openSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { TransportError } from './port.ts'
 import { reasonOf } from './reason.ts'
@@ -75,14 +76,32 @@ export async function openZeromqSocket<Raw extends Zeromq.Socket>(
     if (parts.signal.aborted) throw givenUp()
     try {
       const ipv6 = isIP(address) === 6
+      expectDescriptors()
       const endpoint = `tcp://${source === undefined ? '' : `${bracketed(source)}:0;`}${bracketed(address)}:${port}`
       return await connect(make({ ipv6 }), endpoint, where, connectTimeoutMs / addresses.length, parts)
     } catch (error) {
       if (error instanceof TransportError && error.code === 'ABORTED') throw error
-      why = error
+      why = error instanceof TransportError ? error : unreachable(where, messageOf(error), error)
     }
   }
   throw why
+}
+
+/** A socket with the two that watch it, and its connection, take five; the first one begins libzmq and takes four more. */
+const DESCRIPTORS = 12
+
+/**
+ * Where file descriptors run out while libzmq begins, it aborts the process. Where they run out between a socket and those that watch it,
+ * it tells of its end to nobody, and waits for ever: no socket of the process is really closed from then on. So none is made near the limit.
+ * @throws the system's error (EMFILE) when there are too few
+ */
+function expectDescriptors(): void {
+  const held: number[] = []
+  try {
+    while (held.length < DESCRIPTORS) held.push(openSync('/', 'r'))
+  } finally {
+    for (const descriptor of held) closeSync(descriptor)
+  }
 }
 
 /** The other end's addresses that can be reached from ours, which is undefined where the system chooses it. */

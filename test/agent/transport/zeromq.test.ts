@@ -374,4 +374,14 @@ describe('a process', () => {
 
     expect(stdout).toBe(`ws and tcp: not loaded\nmade: not loaded\nopened: loaded\n${end === 'close' ? 'closed\n' : ''}`)
   })
+
+  test.each(['7', '2'])('whose file descriptors run out (%s are left) goes on, and closes its sockets when there are some again', async (spare) => {
+    const master = await peer()
+    const script = join(packageRoot, 'test/fixtures/zeromq/descriptors.ts')
+    const command = `ulimit -n 100; exec ${process.execPath} --expose-gc ${script} ${master.requestPort} ${spare}`
+
+    const { stdout } = await promisify(execFile)('bash', ['-c', command], { timeout: 20_000 })
+
+    expect(JSON.parse(stdout)).toEqual({ opened: 11, leaked: 0 })
+  })
 })
