@@ -94,7 +94,7 @@ export function createLogger(settings: LogSettings): LogOutput {
   )
   return {
     log: wrap(logger),
-    reopen: () => file?.reopen(),
+    reopen: () => file && reopen(file),
     close() {
       file?.flushSync()
       file?.end()
@@ -126,6 +126,16 @@ function openSync(dest: number | string): Destination {
     return pino.destination({ dest, sync: true, mkdir: true, mode: 0o640, maxLength: MAX_HELD_BYTES })
   } catch (error) {
     throw new LogFileError(String(dest), error)
+  }
+}
+
+/** One that cannot be opened goes on under its old name, and the event tells why: thrown in a signal's handler it would end the agent. */
+function reopen(destination: Destination): void {
+  try {
+    destination.reopen()
+  } catch {
+    // Else the next time would close the old descriptor twice, which by then may be of another file.
+    destination.removeAllListeners('ready')
   }
 }
 

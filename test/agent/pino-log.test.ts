@@ -1,8 +1,9 @@
-import { mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, unlinkSync } from 'node:fs'
+import { mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createLogger, type LogSettings, type SaltLevel } from '../../agent/pino-log.ts'
+import { until } from '../helpers/until.ts'
 
 let directory: string
 let output: string
@@ -170,4 +171,24 @@ test('a log file on a full disk is told of once, holds back a bounded part, and 
   expect(lines().map((line) => line['msg']).slice(-3)).toEqual(['while it is full', 'after', 'the last'])
   expect(readFileSync(file).length).toBeLessThan(2 ** 20 + 10_000)
   expect(lines(file).at(-1)).toMatchObject({ msg: 'the last' })
+})
+
+test('a log file that cannot be opened again goes on under its old name, and is opened the next time', async () => {
+  const errors: string[] = []
+  const file = join(directory, 'logs', 'file')
+  const { log, reopen, close } = open({ file: { path: file, level: 'all' }, onError: (error) => void errors.push(error.message) })
+  renameSync(join(directory, 'logs'), join(directory, 'old'))
+  writeFileSync(join(directory, 'logs'), 'in the way')
+
+  reopen()
+  log.info({}, 'still there')
+  await until(() => errors.length > 0, 'it is told')
+  unlinkSync(join(directory, 'logs'))
+  reopen()
+  log.info({}, 'new')
+  close()
+
+  expect(errors).toEqual([expect.stringContaining('EEXIST')])
+  expect(lines(join(directory, 'old', 'file')).map((line) => line['msg'])).toEqual(['still there'])
+  expect(lines(file).map((line) => line['msg'])).toEqual(['new'])
 })
