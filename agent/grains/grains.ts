@@ -35,6 +35,7 @@ export interface Grains {
 export function createGrains(settings: GrainsSettings, clock: Clock, log: Logger): Grains {
   let grains: ValueObject = {}
   let last: Promise<unknown> = Promise.resolve()
+  /** What each source gave last. */
   const given = new Map<GrainSource, ValueObject>()
 
   async function collect(source: GrainSource, known: ValueObject): Promise<ValueObject> {
@@ -47,7 +48,8 @@ export function createGrains(settings: GrainsSettings, clock: Clock, log: Logger
       return sendable(await Promise.race([source.collect(known, end.signal), ended]), source)
     } catch (error) {
       log.warn({ source: source.name, err: error }, 'a source of grains failed')
-      return {}
+      // Files that ran out for a moment must not take the host out of what its masters target.
+      return given.get(source) ?? {}
     } finally {
       cancel()
     }
@@ -66,7 +68,7 @@ export function createGrains(settings: GrainsSettings, clock: Clock, log: Logger
     let found: ValueObject = {}
     for (const source of settings.sources) {
       const now = quick && source.slow === true ? (given.get(source) ?? {}) : await collect(source, found)
-      if (source.slow === true) given.set(source, now)
+      given.set(source, now)
       found = add(found, now, source)
     }
     grains = found

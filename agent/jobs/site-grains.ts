@@ -22,7 +22,7 @@ export interface SiteGrainsSettings extends ProgramSettings {
 }
 
 export interface SiteGrains {
-  /** Collects them; a later file wins. `known`: the grains so far, which files may look at. What fails costs only itself. */
+  /** Collects them; a later file wins. `known`: the grains so far, which files may look at. What fails costs only itself, and is what it was before. */
   collect(known: ValueObject, signal: AbortSignal): Promise<ValueObject>
   /** What went wrong the last time. */
   failures(): FileFailure[]
@@ -37,6 +37,8 @@ const atATime = 4
 export function createSiteGrains(settings: SiteGrainsSettings): SiteGrains {
   const { log } = settings
   let failed: FileFailure[] = []
+  /** What each file gave last: a host that is busy for a moment must not drop out of what its masters target. */
+  let last = new Map<string, ValueObject>()
 
   async function collectOne(code: CodeFile, known: ValueObject, signal: AbortSignal): Promise<ValueObject> {
     if (code.fault !== undefined) throw new Error(code.fault)
@@ -69,11 +71,13 @@ export function createSiteGrains(settings: SiteGrainsSettings): SiteGrains {
           } catch (error) {
             failures.push({ file: code.file, error: errorText(error) })
             log.warn({ file: code.file, error: errorText(error) }, 'a grains file gave nothing')
+            grains[at] = last.get(code.file) ?? {}
           }
         }
       }
       await Promise.all(Array.from({ length: atATime }, work))
       failed = failures
+      last = new Map(files.map(({ file }, at) => [file, grains[at] ?? {}]))
       return Object.assign({}, ...grains) as ValueObject
     },
   }

@@ -186,6 +186,16 @@ describe('sources', () => {
     expect(warnings).toMatchObject([{ source: 'broken' }])
   })
 
+  test('keep what a source gave last when it fails later: masters target by it', async () => {
+    let isFailing = false
+    const flaky: GrainSource = { name: 'flaky', collect: () => (isFailing ? Promise.reject(new Error('too many open files')) : { os: 'Test' }) }
+    const grains = grainsFrom([flaky, fixed('one', { a: 1 })])
+    await grains.refresh()
+    isFailing = true
+
+    expect(await grains.refresh()).toEqual({ os: 'Test', a: 1 })
+  })
+
   test('lose only what no master could be sent', async () => {
     let deep: ValueObject = {}
     for (let depth = 0; depth < 600; depth += 1) deep = { deep }

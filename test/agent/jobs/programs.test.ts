@@ -120,6 +120,18 @@ describe('grains', () => {
     expect(await site().collect({ os: 'Debian' }, signal)).toEqual({ seen: 'Debian', option: 'c', list: [1], from: 'c' })
   })
 
+  test('that fail later are still what they were, until their file is gone', async () => {
+    const file = program('role', '#!/bin/sh\necho \'{"role": "db"}\'\n')
+    const grains = site()
+    await grains.collect({}, signal)
+    program('role', '#!/bin/sh\nexit 1\n')
+
+    expect(await grains.collect({}, signal)).toEqual({ role: 'db' })
+    expect(grains.failures()).toHaveLength(1)
+    rmSync(file)
+    expect(await grains.collect({}, signal)).toEqual({})
+  })
+
   test('that fail cost only themselves', async () => {
     program('good.mjs', 'export default { good: true }', 0o644)
     program('throws.mjs', "export default () => { throw new Error('no rack') }", 0o644)
