@@ -4,6 +4,7 @@ import type { ConfigSources } from './load.ts'
 import { MASTER_PATH_OPTIONS, type MasterOptions, masterSchema } from './master-schema.ts'
 import { ConfigError, type Problem } from './problems.ts'
 import { moveRoot } from './root-dir.ts'
+import { isOldName, parseOptions } from './salt-forms.ts'
 import { isSaltMasterOnly } from './salt-options.ts'
 import { isSecretName } from './secret.ts'
 import { problemsOf, unknownTopLevel } from './validate.ts'
@@ -42,11 +43,12 @@ export function loadMasterConfig({ directory, flags = {}, returnerNames }: Maste
     flags,
   })
   const raw = mergeLayers(layers)
-  const parsed = masterSchema.safeParse(raw)
-  if (!parsed.success) problems.push(...problemsOf(parsed.error, masterSchema, layers, raw))
+  const { parsed, values, problems: otherwise } = parseOptions(masterSchema, raw, layers)
+  problems.push(...otherwise)
+  if (!parsed.success) problems.push(...problemsOf(parsed.error, masterSchema, layers, values))
   const known = new Set(returnerNames)
   // A dotted key is a returner's option (`sqlite3.database`): whoever reads it checks it.
-  const isKnown = (key: string): boolean => key.includes('.') || key === 'returner' || known.has(key)
+  const isKnown = (key: string): boolean => key.includes('.') || key === 'returner' || isOldName(key) || known.has(key)
   problems.push(...unknownTopLevel(raw, masterSchema, layers, { isKnown, isWithoutEffect: isSaltMasterOnly }))
   if (!parsed.success || problems.some((problem) => problem.severity === 'error')) throw new ConfigError(problems)
   return {

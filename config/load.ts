@@ -5,7 +5,8 @@ import { findSource, mergeLayers, readLayers } from './layers.ts'
 import { hostMinionId, readMinionId } from './minion-id.ts'
 import { isPlainMap } from './plain-map.ts'
 import { ConfigError, type Problem, type Source } from './problems.ts'
-import { isSaltOnly } from './salt-options.ts'
+import { isOldName, parseOptions } from './salt-forms.ts'
+import { isSaltMasterOnly, isSaltOnly } from './salt-options.ts'
 import { moveRoot } from './root-dir.ts'
 import { type MinionConfig, minionSchema, PATH_OPTIONS } from './schema.ts'
 import { isSecretName } from './secret.ts'
@@ -74,15 +75,16 @@ export async function loadConfig(request: LoadRequest): Promise<LoadedConfig> {
     flags: request.flags ?? {},
   })
   const raw = mergeLayers(layers)
-  const parsed = minionSchema.safeParse(raw)
-  if (!parsed.success) problems.push(...problemsOf(parsed.error, minionSchema, layers, raw))
-  const readable = parsed.success ? parsed.data : readableOptions(raw, parsed.error)
+  const { parsed, values, problems: otherwise } = parseOptions(minionSchema, raw, layers)
+  problems.push(...otherwise)
+  if (!parsed.success) problems.push(...problemsOf(parsed.error, minionSchema, layers, values))
+  const readable = parsed.success ? parsed.data : readableOptions(values, parsed.error)
   const options = readable && moveRoot(readable, PATH_OPTIONS)
   const knownNames = new Set(request.returnerNames?.(options?.returner_dirs ?? [], options?.returner_host.packages ?? {}))
   const isReturners = (key: string): boolean => RETURNER_TOP_LEVEL.has(key) || knownNames.has(key)
   // A dotted key is a module's or returner's option (`returner.pgjsonb.host`): whoever reads it checks it.
-  const isKnown = (key: string): boolean => key.includes('.') || key === 'returner' || isReturners(key) || isAlternative(raw[key], knownNames)
-  problems.push(...unknownTopLevel(raw, minionSchema, layers, { isKnown, isWithoutEffect: isSaltOnly }))
+  const isKnown = (key: string): boolean => key.includes('.') || key === 'returner' || isOldName(key) || isReturners(key) || isAlternative(raw[key], knownNames)
+  problems.push(...unknownTopLevel(raw, minionSchema, layers, { isKnown, isWithoutEffect: (key) => isSaltOnly(key) || isSaltMasterOnly(key) }))
   if (options === undefined) throw new ConfigError(problems)
 
   const keptId = options.id === undefined && options.minion_id_caching ? readMinionId(directory) : undefined

@@ -126,15 +126,15 @@ const retryOptions = {
   recon_max: duration('ms').prefault(10_000).describe('Longest wait; a bare number is milliseconds'),
   recon_randomize: flag().default(true).describe('Wait a random part of that; False waits all of it'),
   request_channel_timeout: duration('s', SHORTEST_WAIT_MS).prefault(60).describe('One request to the master'),
-  tcp_keepalive: flag().default(true).describe('Let TCP ask whether a silent master is still there'),
+  tcp_keepalive: flag().default(true).describe('Let TCP ask whether a silent master is still there; 1, 0 and -1 (Salt: as the system does) are taken, too'),
   tcp_keepalive_idle: duration('s').prefault(300).describe('Silence before it asks; 20 s at most (Salt: as long as set)'),
-  tcp_keepalive_intvl: keepAliveCount().default(-1).describe('Seconds between two questions; -1: 1 (Salt: the system\'s)'),
-  tcp_keepalive_cnt: keepAliveCount().default(-1).describe('Questions without an answer that end the connection; -1: 10 (Salt: the system\'s)'),
+  tcp_keepalive_intvl: keepAliveCount(32_767).default(-1).describe('Seconds between two questions; -1: 1 (Salt: the system\'s)'),
+  tcp_keepalive_cnt: keepAliveCount(127).default(-1).describe('Questions without an answer that end the connection; -1: 10 (Salt: the system\'s)'),
 }
 
 /** Linux takes 1 to 127 probes and up to 32767 s. */
-function keepAliveCount() {
-  return z.int({ error: 'expected a whole number' }).refine((value) => value === -1 || (value >= 1 && value <= 127), { error: 'must be 1 to 127, or -1' })
+function keepAliveCount(most: number) {
+  return z.int({ error: 'expected a whole number' }).refine((value) => value === -1 || (value >= 1 && value <= most), { error: `must be 1 to ${most}, or -1` })
 }
 
 const workOptions = {
