@@ -32,7 +32,7 @@ export const laws: Law[] = [
   { law: '23', promise: 'a store that cannot write neither kills nor lies', fault: 'disk full', tool: 'limited file system' },
   { law: '24', promise: 'after an I/O error nothing is assumed written', fault: 'fsync error', tool: 'injected error' },
   { law: '25', promise: 'damage is found, set aside and counted', fault: 'flipped bytes', tool: 'damaged files' },
-  { law: '26', promise: 'a wrong clock loses and storms nothing', fault: 'clock step', tool: 'injected clock' },
+  { law: '26', promise: 'a wrong clock loses and storms nothing', fault: 'clock step, a standstill', tool: 'injected clock' },
   { law: '27', promise: 'the outbox commands work with and without the agent', fault: 'agent down', tool: 'command line' },
   { law: '28', promise: 'this page says when something can still be lost or sent twice', fault: 'stale page', tool: 'page test' },
 ]
