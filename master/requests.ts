@@ -38,6 +38,11 @@ export interface RequestPorts {
 }
 
 const badLoad = 'bad load'
+/**
+ * Largest request in clear, bytes: a key of 8 KiB at most, and grains to sign by. Strangers send these, and one that does not read its
+ * answer keeps both in memory.
+ */
+const maxClearBytes = 65_536
 
 interface OpenedRequest {
   id: string
@@ -61,6 +66,7 @@ export function makeRequestHandler(ports: RequestPorts): RequestHandler {
       log.warn({ remote: connection.remote, bytes: bytes.length, reason: errorText(error) }, 'a request is no msgpack, its connection is closed')
       return null
     }
+    if (request.enc === 'clear' && bytes.length > maxClearBytes) return encode(refuse(connection, `${bytes.length} bytes in clear`))
     const reply = await respond(request, connection)
     return reply === null ? null : encode(reply)
   }

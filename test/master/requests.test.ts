@@ -77,6 +77,11 @@ describe('what closes the connection', () => {
 })
 
 describe('clear commands', () => {
+  test('large ones are refused: a stranger that does not read what it asked to be echoed would keep it in memory', async () => {
+    expect(await answerTo(encodeClear({ cmd: 'ping', x: 'x'.repeat(60_000) }))).toMatchObject({ cmd: 'ping' })
+    expect(await answerTo(encodeClear({ cmd: 'ping', x: 'x'.repeat(70_000) }))).toBe('bad load')
+  })
+
   test('ping is echoed, others get {}, publish among them', async () => {
     expect(await answerTo(encodeClear({ cmd: 'ping', x: 1 }))).toEqual({ cmd: 'ping', x: 1 })
     expect(await answerTo(encodeClear({ cmd: 'publish', fun: 'cmd.run', arg: ['id'], tgt: '*', key: 'x' }))).toEqual({})
