@@ -49,6 +49,12 @@ const callOptions = {
   'skip-grains': { alias: 'skip_grains', type: 'boolean', describe: 'Collect no grains' },
   'file-root': { alias: 'file_root', type: 'string', requiresArg: true, describe: 'Read salt:// of --local from this directory' },
   'pillar-root': { alias: 'pillar_root', type: 'string', requiresArg: true, describe: 'Compile the pillar of --local from this directory' },
+  // Taken for the sake of scripts that were written for salt-call: there is nothing here that they would change.
+  'refresh-grains-cache': { alias: 'refresh_grains_cache', type: 'boolean', hidden: true },
+  'hard-crash': { alias: 'hard_crash', type: 'boolean', hidden: true },
+  'state-output': { alias: 'state_output', type: 'string', requiresArg: true, hidden: true },
+  'state-verbose': { alias: 'state_verbose', type: 'string', requiresArg: true, hidden: true },
+  'log-file-level': { alias: ['log_file_level', 'log-level-logfile', 'log_level_logfile'], type: 'string', requiresArg: true, hidden: true },
   'states-dir': { alias: 'states_dir', type: 'string', requiresArg: true, hidden: true },
   saltenv: { type: 'string', requiresArg: true, describe: 'Environment of files' },
   pillarenv: { type: 'string', requiresArg: true, describe: 'The one environment of the pillar' },

@@ -199,6 +199,10 @@ describe('brine call', () => {
     expect(quiet.stderr).toMatch(/^brine: runs without a pillar: .*\n$/)
   })
 
+  test('options of salt-call that have nothing to change here are taken', async () => {
+    expect(await call('--refresh-grains-cache', '--hard-crash', '--state-output=changes', '--state-verbose', 'False', '--log-file-level=debug', 'test.ping')).toMatchObject({ code: 0, stdout: 'local:\n    True\n' })
+  })
+
   test("--local compiles its pillar, reads its files and keeps its mine here, as the command line says", async () => {
     configure('master: 127.0.0.1:1\nuse_master_when_local: True\nsaltenv: prod\n')
     for (const environment of ['base', 'prod']) mkdirSync(join(root, 'srv', environment), { recursive: true })
