@@ -64,6 +64,8 @@ export function connect(settings: ConnectionSettings): Connection {
   const { paths, clock, log } = settings
   let lock: StoreLock | undefined
   let mode: Mode = { kind: 'closed' }
+  /** The probe that brought the store back last. */
+  let recovery: { at: number; attempts: number } | undefined
 
   function setMode(next: Mode): void {
     mode = next
@@ -96,8 +98,13 @@ export function connect(settings: ConnectionSettings): Connection {
   function fail(error: unknown, attempts: number): void {
     const delay = Math.min(slowestProbeMs, firstProbeMs * 2 ** attempts)
     const reason = reasonOf(error)
+    if (mode.kind !== 'failing') log.error({ reason, path: paths.database }, 'the outbox cannot be written')
     setMode({ kind: 'failing', reason, attempts, cancel: clock.timer(delay, probe) })
-    if (attempts === 0) log.error({ reason, path: paths.database }, 'the outbox cannot be written')
+  }
+
+  /** A disk that hovers at full goes on being probed more and more rarely: each probe reads every page. */
+  function attemptsSoFar(): number {
+    return recovery === undefined || clock.monotonic() - recovery.at > slowestProbeMs ? 0 : recovery.attempts + 1
   }
 
   function probe(): void {
@@ -108,6 +115,7 @@ export function connect(settings: ConnectionSettings): Connection {
     } catch (error) {
       return fail(error, attempts + 1)
     }
+    recovery = { at: clock.monotonic(), attempts }
     log.info({ path: paths.database }, 'the outbox can be written again')
     settings.onAvailability(null)
   }
@@ -135,7 +143,7 @@ export function connect(settings: ConnectionSettings): Connection {
       if (!settings.replaceDamaged) fail(error, 0)
     } else {
       closeQuietly(session.database)
-      fail(error, 0)
+      fail(error, attemptsSoFar())
     }
     settings.onAvailability(reasonOf(error))
     return asUnavailable(error)

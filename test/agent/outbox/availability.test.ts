@@ -84,6 +84,35 @@ describe('a full disk', () => {
     expect(imbalances(directory)).toEqual([])
   })
 
+  test('that is full again as soon as it can be written is not probed from the start each time: a probe reads every page', async () => {
+    const probes: number[] = []
+    const clock = createFakeClock()
+    const { outbox } = await openTestOutbox({
+      clock,
+      readFacts(database) {
+        probes.push(clock.monotonic())
+        database.pragma('max_page_count = 50')
+        return readFacts(database)
+      },
+    })
+    const fill = () => expect(outbox.accept(newReturn('big', [master], { body: Buffer.alloc(1e6) }))).rejects.toThrow('full')
+    await fill()
+    for (let second = 0; second < 60; second += 1) {
+      await clock.advance(1000)
+      if (outbox.status().unavailable === null) await fill()
+    }
+    const pauses = probes.slice(1).map((at, n) => at - (probes[n] ?? 0))
+    expect(pauses).toEqual([1000, 2000, 4000, 8000, 16_000])
+
+    // It stays full for that long, and is well for longer: the next time is another one.
+    await clock.advance(60_000)
+    expect(outbox.status().unavailable).toBe(null)
+    await fill()
+    await clock.advance(1000)
+    expect(outbox.status().unavailable).toBe(null)
+    await outbox.close()
+  })
+
   test('at start is no reason to fail: the outbox opens, says so, and comes to life later', async () => {
     const disk = smallDisk(3)
     const { outbox, clock } = await openTestOutbox({ readFacts: disk.read })
