@@ -3,6 +3,7 @@ import { createStockMaster } from '../stock-master.ts'
 import { COMMAND_CHECKS } from './command-checks.ts'
 import { compareCommandLines } from './command-comparison.ts'
 import { JOB_CACHE_CHECKS } from './job-cache-checks.ts'
+import { MOVING_CHECKS } from './moving-checks.ts'
 import { startPair, type Pair } from './pair.ts'
 import type { SaltTree } from './python-salt.ts'
 import { runChecks, type CommandCheck } from './salt-commands.ts'
@@ -32,7 +33,7 @@ const checks = (...lists: (readonly CommandCheck[])[]): Part => (pair, only) => 
 /** What a pair is compared by, by name. */
 const PARTS: Readonly<Record<string, Part>> = {
   commands: compareCommandLines,
-  jobs: checks(COMMAND_CHECKS, WAITING_CHECKS),
+  jobs: checks(COMMAND_CHECKS, WAITING_CHECKS, MOVING_CHECKS),
   values: checks(VALUE_CHECKS),
   large: checks(LARGE_CHECKS),
   functions: compareFunctions,
