@@ -48,7 +48,7 @@ export function toJsonText(value: Value): string {
 
 /** The same as a structure that `JSON.stringify` takes: plain objects, arrays, strings, numbers, booleans and null. Never throws. */
 export function toJsonValue(value: Value): unknown {
-  return plain(value, 0)
+  return plain(value, 0, { differing: false })
 }
 
 /**
@@ -62,9 +62,11 @@ export function recordOf(body: Uint8Array): { record: JobReturnJson; json: strin
 
 /** The same of a return that was decoded. @throws MsgpackError when it is none */
 export function recordOfValue(value: Value): { record: JobReturnJson; json: string } {
-  const record = toJsonValue(value)
+  const seen: Seen = { differing: false }
+  const record = plain(value, 0, seen)
   if (!isJobReturn(record)) throw new MsgpackError('the record is not a return')
-  return { record, json: toJsonText(value) }
+  // Most records hold nothing whose text is another than theirs: Node writes that of a whole one in the time of a few members.
+  return { record, json: seen.differing ? toJsonText(value) : JSON.stringify(record) }
 }
 
 function isJobReturn(record: unknown): record is JobReturnJson {
@@ -86,7 +88,7 @@ function text(value: Value, depth: number): string {
   if (Array.isArray(value)) return `[${value.map((item) => text(item, depth + 1)).join(',')}]`
   if (value instanceof Map) return `{${namedEntries(value).map(([name, member]) => `${JSON.stringify(name)}:${text(member, depth + 1)}`).join(',')}}`
   if (value instanceof Constant) return `{"__constant__":[${JSON.stringify(value.name)},${text(value.value, depth + 1)}]}`
-  return JSON.stringify(plain(value, depth))
+  return JSON.stringify(toJsonValue(value))
 }
 
 function objectText(value: ValueObject, depth: number): string {
@@ -104,26 +106,38 @@ function floatText(value: number): string {
   return /^-?\d+$/.test(digits) ? `${digits}.0` : digits
 }
 
-function plain(value: Value, depth: number): unknown {
+/** What was met while a value became a record. */
+interface Seen {
+  /** Something that stands in the text otherwise than in the record, by the table above. */
+  differing: boolean
+}
+
+function plain(value: Value, depth: number, seen: Seen): unknown {
   if (depth > MAX_DEPTH) return { __truncated__: 'nesting' }
-  if (typeof value === 'number') return Number.isFinite(value) ? value : String(value)
-  if (typeof value === 'bigint') return value.toString()
+  if (typeof value === 'number') return Number.isFinite(value) ? plainNumber(value, seen) : String(value)
   if (value === null || typeof value === 'boolean' || typeof value === 'string') return value
-  if (Array.isArray(value)) return value.map((item) => plain(item, depth + 1))
-  if (isObject(value)) return plainMembers(value, depth)
-  if (value instanceof Map) return plainObject(namedEntries(value).map(([name, member]) => [name, plain(member, depth + 1)]))
-  if (value instanceof Float) return plain(value.value, depth)
+  if (Array.isArray(value)) return value.map((item) => plain(item, depth + 1, seen))
+  if (isObject(value)) return plainMembers(value, depth, seen)
+  seen.differing ||= typeof value === 'bigint' || value instanceof Map || value instanceof Float
+  if (typeof value === 'bigint') return value.toString()
+  if (value instanceof Map) return plainObject(namedEntries(value).map(([name, member]) => [name, plain(member, depth + 1, seen)]))
+  if (value instanceof Float) return plain(value.value, depth, seen)
   if (value instanceof Uint8Array) return { __bytes__: base64(value) }
   if (value instanceof DateTime) return isoText(value.text)
-  if (value instanceof Constant) return { __constant__: [value.name, plain(value.value, depth + 1)] }
+  if (value instanceof Constant) return { __constant__: [value.name, plain(value.value, depth + 1, seen)] }
   if (value instanceof Extension) return { __ext__: [value.type, base64(value.data)] }
   return String(value)
 }
 
-function plainMembers(value: ValueObject, depth: number): Record<string, unknown> {
-  if (Object.hasOwn(value, '__proto__')) return plainObject(Object.entries(value).map(([name, member]) => [name, plain(member, depth + 1)]))
+function plainNumber(value: number, seen: Seen): number {
+  seen.differing ||= Object.is(value, -0)
+  return value
+}
+
+function plainMembers(value: ValueObject, depth: number, seen: Seen): Record<string, unknown> {
+  if (Object.hasOwn(value, '__proto__')) return plainObject(Object.entries(value).map(([name, member]) => [name, plain(member, depth + 1, seen)]))
   const object: Record<string, unknown> = {}
-  for (const name of Object.keys(value)) object[name] = plain(value[name] ?? null, depth + 1)
+  for (const name of Object.keys(value)) object[name] = plain(value[name] ?? null, depth + 1, seen)
   return object
 }
 

@@ -14,6 +14,9 @@ export interface DecodeLimits {
 
 const DEFAULT_MAX_VALUES = 10_000_000
 
+/** What stands in a text for bytes that are none. */
+const REPLACEMENT = '\ufffd'
+
 /** The input with a position. */
 interface Source {
   bytes: Buffer
@@ -43,7 +46,7 @@ function read(source: Source, depth: number): Value {
   if (depth > source.maxDepth) throw new MsgpackError(`nesting deeper than ${source.maxDepth}`, at)
   source.allowance -= 1
   if (source.allowance < 0) throw new MsgpackError('too many values', at)
-  const head = readUint(source, 1)
+  const head = readByte(source)
   if (head < 0x80) return head
   if (head >= 0xe0) return head - 0x100
   if (head < 0x90) return readMap(source, head & 0x0f, depth)
@@ -58,15 +61,15 @@ function readHeaded(source: Source, head: number, depth: number): Value {
     case 0xc0: return null
     case 0xc2: return false
     case 0xc3: return true
-    case 0xc4: case 0xd9: return readText(source, readUint(source, 1))
+    case 0xc4: case 0xd9: return readText(source, readByte(source))
     case 0xc5: case 0xda: return readText(source, readUint(source, 2))
     case 0xc6: case 0xdb: return readText(source, readUint(source, 4))
-    case 0xc7: return readExtension(source, readUint(source, 1), depth)
+    case 0xc7: return readExtension(source, readByte(source), depth)
     case 0xc8: return readExtension(source, readUint(source, 2), depth)
     case 0xc9: return readExtension(source, readUint(source, 4), depth)
     case 0xca: return fromFloat(take(source, 4).readFloatBE())
     case 0xcb: return fromFloat(take(source, 8).readDoubleBE())
-    case 0xcc: return readUint(source, 1)
+    case 0xcc: return readByte(source)
     case 0xcd: return readUint(source, 2)
     case 0xce: return readUint(source, 4)
     case 0xcf: return fromBigint(take(source, 8).readBigUInt64BE())
@@ -94,8 +97,15 @@ function fromBigint(value: bigint): number | bigint {
 }
 
 function readText(source: Source, length: number): string | Uint8Array {
-  const bytes = take(source, length)
-  return source.raw || !isUtf8(bytes) ? Uint8Array.from(bytes) : bytes.toString('utf8')
+  expectLeft(source, length)
+  const { bytes, offset } = source
+  const end = offset + length
+  source.offset = end
+  const text = source.raw ? REPLACEMENT : bytes.toString('utf8', offset, end)
+  // What is no UTF-8 never becomes a text without it, which is quicker than to look at all bytes twice.
+  if (!text.includes(REPLACEMENT)) return text
+  const own = bytes.subarray(offset, end)
+  return source.raw || !isUtf8(own) ? Uint8Array.from(own) : text
 }
 
 function readArray(source: Source, count: number, depth: number): Value[] {
@@ -183,7 +193,14 @@ function readConstant(source: Source, at: number, length: number, depth: number)
   return new Extension(EXTENSION.constant, Uint8Array.from(data))
 }
 
-function readUint(source: Source, width: 1 | 2 | 4): number {
+function readByte(source: Source): number {
+  expectLeft(source, 1)
+  const byte = source.bytes[source.offset] ?? 0
+  source.offset += 1
+  return byte
+}
+
+function readUint(source: Source, width: 2 | 4): number {
   expectLeft(source, width)
   const { bytes, offset } = source
   source.offset = offset + width

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { recordOf, toJsonText, toJsonValue } from '../../../agent/wire/json.ts'
+import { recordOf, recordOfValue, toJsonText, toJsonValue } from '../../../agent/wire/json.ts'
 import { decode, encode } from '../../../agent/wire/msgpack.ts'
 import { Constant, DateTime, Extension, Float } from '../../../agent/wire/value.ts'
 import type { Value } from '../../../agent/wire/value.ts'
@@ -73,6 +73,23 @@ describe('a stored return', () => {
     const { record, json } = recordOf(encode(ret, { bin: true }))
     expect(record).toEqual({ ...ret, return: { pi: 3 } })
     expect(json).toBe('{"success":true,"return":{"pi":3.0},"retcode":0,"jid":"20250101000000000000","id":"m1","fun":"test.ping","fun_args":[]}')
+  })
+
+  test('has the exact text of its value, whatever is in it', () => {
+    const { value } = fc.letrec<{ value: Value }>((tie) => ({
+      value: fc.oneof(
+        { maxDepth: 3 },
+        fc.string({ unit: 'binary' }), fc.boolean(), fc.constant(null), fc.double(), fc.integer(), fc.bigInt({ min: -(1n << 63n), max: (1n << 64n) - 1n }),
+        fc.constantFrom<Value>(-0, Number.NaN, Infinity, 1e21, new Float(1), bytes, new DateTime('20250102T03:04:05.000006'), new Extension(5, bytes)),
+        tie('value').map((one) => new Constant('NAME', one)),
+        fc.array(tie('value'), { maxLength: 3 }),
+        fc.dictionary(fc.oneof(fc.string(), fc.constantFrom('__proto__', 'toJSON', '0', '10')), tie('value'), { maxKeys: 4, noNullPrototype: true }),
+      ),
+    }))
+    fc.assert(fc.property(value, (one) => {
+      const decoded = decode(encode({ ...ret, return: one }, { bin: true }))
+      expect(recordOfValue(decoded).json).toBe(toJsonText(decoded))
+    }))
   })
 
   test('anything else is refused', () => {
