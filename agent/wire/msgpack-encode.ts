@@ -1,5 +1,9 @@
 import { EXTENSION, MAX_DEPTH, MsgpackError } from './msgpack-error.ts'
 import { Constant, DateTime, Extension, Float, isObject } from './value.ts'
+import type { ValueObject } from './value.ts'
+
+/** The longest text whose head is one byte in both dialects. */
+const SHORT = 31
 
 export interface EncodeOptions {
   /** Write the new spec types (str8, bin): for disk, tcp frames and signatures. The wire is the default. */
@@ -32,10 +36,7 @@ function write(sink: Sink, value: unknown, bin: boolean, depth: number): void {
 
 function writeObject(sink: Sink, value: object, bin: boolean, depth: number): void {
   if (Array.isArray(value)) return writeArray(sink, value, bin, depth)
-  if (isObject(value)) {
-    const members = Object.entries(value).filter(([, member]) => member !== undefined)
-    return writeMap(sink, members, bin, depth)
-  }
+  if (isObject(value)) return writeMembers(sink, value, bin, depth)
   if (value instanceof Uint8Array) return writeBytes(sink, value, bin)
   if (value instanceof Map) return writeMap(sink, [...value.entries()], bin, depth)
   if (value instanceof Set) return writeArray(sink, [...value], bin, depth)
@@ -58,15 +59,27 @@ function writeArray(sink: Sink, items: unknown[], bin: boolean, depth: number): 
   for (const item of items) write(sink, item, bin, depth + 1)
 }
 
+function writeMembers(sink: Sink, value: ValueObject, bin: boolean, depth: number): void {
+  const names = Object.keys(value).filter((name) => value[name] !== undefined)
+  writeMapHead(sink, names.length)
+  for (const name of names) {
+    writeText(sink, name, bin)
+    write(sink, value[name], bin, depth + 1)
+  }
+}
+
 function writeMap(sink: Sink, members: [unknown, unknown][], bin: boolean, depth: number): void {
-  const count = members.length
-  if (count < 16) writeByte(sink, 0x80 | count)
-  else if (count < 0x10000) writeUint16(sink, 0xde, count)
-  else writeUint32(sink, 0xdf, count)
+  writeMapHead(sink, members.length)
   for (const [key, member] of members) {
     write(sink, key, bin, depth + 1)
     write(sink, member, bin, depth + 1)
   }
+}
+
+function writeMapHead(sink: Sink, count: number): void {
+  if (count < 16) writeByte(sink, 0x80 | count)
+  else if (count < 0x10000) writeUint16(sink, 0xde, count)
+  else writeUint32(sink, 0xdf, count)
 }
 
 function writeNumber(sink: Sink, value: number): void {
@@ -102,11 +115,27 @@ function writeFloat(sink: Sink, value: number): void {
 }
 
 function writeText(sink: Sink, text: string, bin: boolean): void {
+  if (text.length <= SHORT && writeAscii(sink, text)) return
   const length = Buffer.byteLength(text)
   writeRawHead(sink, length, bin)
   reserve(sink, length)
   sink.bytes.write(text, sink.length, length, 'utf8')
   sink.length += length
+}
+
+/** A short text of ASCII, as most names are, is written here sooner than Node is asked to. False when it is not one: nothing is written then. */
+function writeAscii(sink: Sink, text: string): boolean {
+  const { length } = text
+  reserve(sink, 1 + length)
+  const { bytes, length: start } = sink
+  for (let index = 0; index < length; index += 1) {
+    const code = text.charCodeAt(index)
+    if (code >= 0x80) return false
+    bytes[start + 1 + index] = code
+  }
+  bytes[start] = 0xa0 | length
+  sink.length = start + 1 + length
+  return true
 }
 
 /** The old raw family. str8 came together with bin, so without `bin` a length of 32 to 255 takes two length bytes. */
