@@ -30,27 +30,31 @@ const step = 64
 export function createKept(database: Database, returns: Returns, limits: OutboxLimits): Kept {
   const insert = database.prepare<[number, number, number]>('INSERT INTO kept (return_id, bytes, uptime) VALUES (?, ?, ?)')
   const oldest = database.prepare<[number], KeptRow>('SELECT * FROM kept ORDER BY return_id LIMIT ?')
-  const remove = database.prepare<[number]>('DELETE FROM kept WHERE return_id = ?')
+  const remove = database.prepare<[number]>('DELETE FROM kept WHERE return_id <= ?')
   const oldestUptime = database.prepare<[], number>('SELECT uptime FROM kept ORDER BY return_id LIMIT 1').pluck()
   const measure = database.prepare<[], { rows: number; bytes: number }>(
     'SELECT count(*) AS rows, coalesce(sum(bytes), 0) AS bytes FROM kept',
   )
   let size = { rows: 0, bytes: 0 }
 
+  /** In sets: a statement for each row would take as long as to accept it. */
   function removeWhile(needed: (row: KeptRow) => boolean, atMost = Infinity): number {
-    if (size.rows === 0) return 0
     let removed = 0
-    while (removed < atMost) {
-      const rows = oldest.all(step)
+    while (size.rows > 0 && removed < atMost) {
+      const wanted = Math.min(step, atMost - removed)
+      const rows = oldest.all(wanted)
+      let last: number | undefined
       for (const row of rows) {
-        if (removed >= atMost || !needed(row)) return removed
-        remove.run(row.return_id)
-        returns.remove(row.return_id)
+        if (!needed(row)) break
+        last = row.return_id
         size.rows -= 1
         size.bytes -= row.bytes
         removed += 1
       }
-      if (rows.length < step) return removed
+      if (last === undefined) return removed
+      returns.removeKept(last)
+      remove.run(last)
+      if (last !== rows.at(-1)?.return_id || rows.length < wanted) return removed
     }
     return removed
   }

@@ -23,6 +23,8 @@ export interface Returns {
   newestId(jid: string): number | undefined
   /** Removes the body and what is known about its views. */
   remove(id: number): void
+  /** The same for all that are kept, up to this id. */
+  removeKept(upTo: number): void
   count(): number
 }
 
@@ -48,6 +50,9 @@ export function createReturns(database: Database): Returns {
   const selectNewest = database.prepare<[string], number>('SELECT id FROM returns WHERE jid = ? ORDER BY id DESC LIMIT 1').pluck()
   const remove = database.prepare<[number]>('DELETE FROM returns WHERE id = ?')
   const removeViews = database.prepare<[number]>('DELETE FROM views WHERE return_id = ?')
+  const keptUpTo = '(SELECT return_id FROM kept WHERE return_id <= ?)'
+  const removeKept = database.prepare<[number]>(`DELETE FROM returns WHERE id IN ${keptUpTo}`)
+  const removeKeptViews = database.prepare<[number]>(`DELETE FROM views WHERE return_id IN ${keptUpTo}`)
   const count = database.prepare<[], number>('SELECT count(*) FROM returns').pluck()
 
   return {
@@ -69,6 +74,10 @@ export function createReturns(database: Database): Returns {
     remove(id) {
       remove.run(id)
       removeViews.run(id)
+    },
+    removeKept(upTo) {
+      removeKept.run(upTo)
+      removeKeptViews.run(upTo)
     },
     count: () => count.get() ?? 0,
   }
