@@ -11,7 +11,7 @@
  *   stopped   from anywhere by `stop`, for good.
  *
  * Each batch is a flight: claimed, at the destination once a place there is free, answered, stored; where more is queued than a batch
- * holds, the next one is claimed ahead. One that loses its reason to go while it waits is given back untried.
+ * holds, the next one is claimed ahead, and the destination told of it. One that loses its reason to go while it waits is given back untried.
  *
  * `pump` is the only place that starts flights. Everything that may change its mind (a commit, an end of a send, a timer, an
  * operator) only wakes it. A fault inside it is told and met with a pause, never with silence.
@@ -198,6 +198,8 @@ export function createLane(ref: DestinationRef, settings: LaneSettings, deps: La
     const bytes = items.reduce((sum, item) => sum + item.body.length, 0)
     const flight: Flight = { items, bytes, done: Promise.resolve() }
     flights.add(flight)
+    // Not a large one: the destination would hold two of them at a time.
+    if (flights.size > destination.maxInFlight && bytes <= settings.maxBatchBytes) destination.prepare?.(items)
     flight.done = fly(flight, destination, probe)
   }
 

@@ -27,6 +27,8 @@ export interface Destination {
   readonly lingerMs?: number
   /** Version of the rules that derive what is sent from what is stored; kept with each delivery. */
   readonly viewVersion?: number
+  /** This batch waits for its turn: what can be done for it before may be done now. It may never be sent. Never throws. */
+  prepare?(batch: ClaimedDelivery[]): void
   /** Hands a batch over; resolves when the destination has answered. Never rejects for a failure of the destination. */
   send(batch: ClaimedDelivery[], signal: AbortSignal): Promise<SendResult>
   close(): Promise<void>

@@ -10,7 +10,7 @@ import { readFrames, writeFrame } from './frames.ts'
 import { endMarked, markOf, markVariable } from './leftovers.ts'
 import { residentBytes } from './memory.ts'
 import { captureLines } from './output.ts'
-import { decodeAnswer, encodeRequest, maxAnswerBytes, type RequestBody, type ToChild } from './protocol.ts'
+import { decodeAnswer, encodeRequest, maxAnswerBytes, type RequestBody, type ToChild, type WireItem } from './protocol.ts'
 
 /** The program of a returner's process. */
 export const childProgram = entryPoint('agent/returner-host/child')
@@ -46,6 +46,8 @@ export interface ReturnerProcess {
   readonly pid: number | undefined
   /** Asks; the answer to a process that ends is a failure with the reason. `started` gets the request's id. */
   request(body: RequestBody, started?: (id: number) => void): Promise<Answer>
+  /** Hands over a batch that is likely to be sent next; gives the id to send it by. It takes the place of the last one. */
+  prepare(items: WireItem[]): number
   /** Tells the returner that the time of this request is over. */
   abort(id: number): void
   /** Ends it at once with all it started, in whatever group; the reason goes to whoever waits for an answer. */
@@ -175,6 +177,11 @@ export function startProcess(settings: ChildSettings, clock: Clock, log: Logger)
         tell({ id: lastId, ...body })
         started?.(lastId)
       }),
+    prepare(items) {
+      lastId += 1
+      tell({ method: 'prepare', id: lastId, items })
+      return lastId
+    },
     abort: (id) => {
       if (waiting.has(id)) tell({ method: 'abort', id })
     },

@@ -7,14 +7,14 @@ import { writeFileSync } from 'node:fs'
 import { registerHooks } from 'node:module'
 import { Socket } from 'node:net'
 import { pathToFileURL } from 'node:url'
-import { OperatorError, type ReturnerDefinition, type ReturnerHandle, type TargetFinding } from '../../returners/contract.ts'
+import { OperatorError, type ReturnerDefinition, type ReturnerHandle, type ReturnItem, type TargetFinding } from '../../returners/contract.ts'
 import { checkOptions } from '../../returners/lib/check-options.ts'
 import { builtInReturners } from '../../returners/registry.ts'
 import { entryPoint, packageRoot } from '../entry-points.ts'
 import { describeDefinition, readDefinition } from './definition.ts'
 import { failureOf } from './failure.ts'
 import { readFrames, writeFrame } from './frames.ts'
-import { decodeRequest, encodeAnswer, type FromChild, type LoadSpec, maxRequestBytes, type ToChild } from './protocol.ts'
+import { decodeRequest, encodeAnswer, type FromChild, type LoadSpec, maxRequestBytes, type ToChild, type WireItem } from './protocol.ts'
 import { createView } from './view.ts'
 
 /** How long a returner may take to close when the agent is gone. */
@@ -96,6 +96,8 @@ function createSession(answer: (message: FromChild) => void) {
   let definition: ReturnerDefinition<unknown> | undefined
   let handle: ReturnerHandle | undefined
   let viewItem: ReturnType<typeof createView> | undefined
+  let redacts = false
+  let ahead: { id: number; items: WireItem[]; viewed?: ReturnItem[] } | undefined
   const calls = new Map<number, AbortController>()
 
   /** What is loaded, and options that fit it. */
@@ -110,6 +112,7 @@ function createSession(answer: (message: FromChild) => void) {
   async function open({ options: raw, context, view }: Extract<ToChild, { method: 'open' }>): Promise<number | null> {
     const { loaded, options } = withOptions(raw)
     viewItem = createView(view)
+    redacts = view.redaction !== undefined
     handle = await loaded.open(options, { ...context, now: () => Date.now() })
     return loaded.deadlineSeconds?.(options) ?? null
   }
@@ -119,12 +122,31 @@ function createSession(answer: (message: FromChild) => void) {
     return (await loaded.check?.(options, { ...context, now: () => Date.now() }, { create })) ?? []
   }
 
+  /** What is wrong with an item is said when it is sent. Patterns may take long on a hostile text: not at the expense of the call under way. */
+  function prepare({ id, items }: Extract<ToChild, { method: 'prepare' }>): void {
+    ahead = { id, items }
+    try {
+      if (viewItem !== undefined && !redacts) ahead.viewed = items.map(viewItem)
+    } catch {
+      delete ahead.viewed
+    }
+  }
+
+  /** @throws TypeError for an id that is not the last one's: no other batch may be taken for it */
+  function batchOf(items: WireItem[] | number, view: (item: WireItem) => ReturnItem): ReturnItem[] {
+    if (typeof items !== 'number') return items.map(view)
+    if (ahead?.id !== items) throw new TypeError('the batch was not prepared')
+    const { viewed, items: wire } = ahead
+    ahead = undefined
+    return viewed ?? wire.map(view)
+  }
+
   async function send(id: number, request: Extract<ToChild, { method: 'send' }>): Promise<null> {
     if (handle === undefined || viewItem === undefined) throw new TypeError('nothing is open')
     const controller = new AbortController()
     calls.set(id, controller)
     try {
-      await handle.returner(request.items.map(viewItem), controller.signal)
+      await handle.returner(batchOf(request.items, viewItem), controller.signal)
       return null
     } finally {
       calls.delete(id)
@@ -137,7 +159,7 @@ function createSession(answer: (message: FromChild) => void) {
     return (method as (...given: string[]) => Promise<unknown>).apply(handle, args)
   }
 
-  async function perform(request: Exclude<ToChild, { method: 'abort' }>): Promise<unknown> {
+  async function perform(request: Exclude<ToChild, { method: 'abort' | 'prepare' }>): Promise<unknown> {
     switch (request.method) {
       case 'load':
         definition = readDefinition(await loadModule(request.load).catch((error: unknown) => {
@@ -171,6 +193,7 @@ function createSession(answer: (message: FromChild) => void) {
         calls.get(request.id)?.abort(new Error('the time for this call is over'))
         return
       }
+      if (request.method === 'prepare') return prepare(request)
       perform(request).then(
         (value) => answer({ id: request.id, ok: true, value }),
         (error: unknown) => answer({ id: request.id, ok: false, failure: failureOf(error) }),

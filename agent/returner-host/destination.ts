@@ -6,6 +6,7 @@ import { toJsonValue } from '../wire/json.ts'
 import type { Value } from '../wire/value.ts'
 import { sendResultOf } from './failure.ts'
 import type { OptionsRequest } from './prepare.ts'
+import type { WireItem } from './protocol.ts'
 import type { Runner } from './runner.ts'
 
 /** What a queued destination remembers of the job that asked for it. */
@@ -84,6 +85,8 @@ export interface Traits {
 
 /** A runner as the lanes see it. `traits` are asked for anew: some are known once the returner has been described. */
 export function createDestination(name: string, runner: Runner, traits: () => Traits, onClosed: () => void): Destination {
+  const prepared = new WeakMap<ClaimedDelivery[], WireItem[]>()
+  const itemsOf = (batch: ClaimedDelivery[]): WireItem[] => batch.map((delivery) => ({ key: deliveryKey(delivery, name), body: delivery.body }))
   return {
     name,
     get maxBatch() {
@@ -96,15 +99,15 @@ export function createDestination(name: string, runner: Runner, traits: () => Tr
       return traits().viewVersion
     },
     maxInFlight: 1,
+    prepare(batch) {
+      const items = itemsOf(batch)
+      prepared.set(batch, items)
+      runner.prepare?.(items)
+    },
     async send(batch, signal) {
-      const ids = new Map<string, number>()
-      const items = batch.map((delivery) => {
-        const key = deliveryKey(delivery, name)
-        ids.set(key, delivery.deliveryId)
-        return { key, body: delivery.body }
-      })
-      const failure = await runner.call(items, signal)
-      return failure === null ? { kind: 'delivered' } : sendResultOf(failure, ids)
+      const failure = await runner.call(prepared.get(batch) ?? itemsOf(batch), signal)
+      if (failure === null) return { kind: 'delivered' }
+      return sendResultOf(failure, new Map(batch.map((delivery) => [deliveryKey(delivery, name), delivery.deliveryId])))
     },
     async close() {
       await runner.stop().finally(onClosed)

@@ -60,6 +60,7 @@ export function createProcessRunner(settings: ProcessRunnerSettings, clock: Cloc
   let calls = 0
   let secrets: readonly string[] = []
   let cancelIdle = nothing
+  let ahead: { process: ReturnerProcess; items: WireItem[]; id: number } | undefined
   let closing: Promise<void> | undefined
   const hide = (text: string) => scrub(text, secrets)
 
@@ -80,6 +81,7 @@ export function createProcessRunner(settings: ProcessRunnerSettings, clock: Cloc
   function died(process: ReturnerProcess, reason: string): void {
     if (current !== process) return
     current = undefined
+    ahead = undefined
     if (mode.name !== 'starting' && mode.name !== 'ready') return
     cancelIdle()
     crashes += 1
@@ -170,7 +172,7 @@ export function createProcessRunner(settings: ProcessRunnerSettings, clock: Cloc
       cancel = clock.timer(limits.graceMs, () => process.kill(why))
     }
     const onAbort = () => end('it did not stop when told to')
-    const answer = process.request({ method: 'send', items }, (id) => {
+    const answer = process.request({ method: 'send', items: takePrepared(process, items) ?? items }, (id) => {
       callId = id
     })
     cancel = clock.timer(deadlineMs, () => end(tooLong(deadlineMs)))
@@ -184,6 +186,19 @@ export function createProcessRunner(settings: ProcessRunnerSettings, clock: Cloc
     }
   }
 
+  /** The id of these very items, where this process has them. */
+  function takePrepared(process: ReturnerProcess, items: WireItem[]): number | undefined {
+    if (ahead?.process !== process || ahead.items !== items) return undefined
+    const { id } = ahead
+    ahead = undefined
+    return id
+  }
+
+  /** A process has them while it is busy with others, instead of waiting for them when it is done. */
+  function prepare(items: WireItem[]): void {
+    if (mode.name === 'ready') ahead = { process: mode.process, items, id: mode.process.prepare(items) }
+  }
+
   async function stopped(process: ReturnerProcess): Promise<void> {
     await endGently(process, limits.graceMs, clock)
     if (isIn('stopping')) setMode({ name: 'stopped' })
@@ -193,6 +208,7 @@ export function createProcessRunner(settings: ProcessRunnerSettings, clock: Cloc
     if (mode.name !== 'ready') return
     const { process } = mode
     current = undefined
+    ahead = undefined
     cancelIdle()
     setMode({ name: 'stopping', gone: stopped(process) })
   }
@@ -230,7 +246,7 @@ export function createProcessRunner(settings: ProcessRunnerSettings, clock: Cloc
     if (process !== undefined) await endGently(process, limits.graceMs, clock)
   }
 
-  return { call, probe: () => call([], stopAll.signal), stop: () => (closing ??= close()) }
+  return { call, prepare, probe: () => call([], stopAll.signal), stop: () => (closing ??= close()) }
 }
 
 /** Asks a returner to close, and ends its process when it has, or has had its time. */

@@ -49,13 +49,17 @@ export type RequestBody =
   | { method: 'look'; options: Record<string, unknown>; context: OpenContext; create: boolean }
   /** Checks options and opens; what is sent later goes through the view. Answer: the deadline of a call in seconds, or null. */
   | { method: 'open'; options: Record<string, unknown>; context: OpenContext; view: View }
-  /** Answer: null when all is stored. */
-  | { method: 'send'; items: WireItem[] }
+  /** Answer: null when all is stored. `items`: the batch, or the id under which it was prepared. */
+  | { method: 'send'; items: WireItem[] | number }
   /** Asks what is open for something it stored. Answer: as the contract has it. */
   | { method: 'ask'; question: Question; args: string[] }
   | { method: 'close' }
 
-export type ToChild = ({ id: number } & RequestBody) | { method: 'abort'; id: number }
+export type ToChild =
+  | ({ id: number } & RequestBody)
+  | { method: 'abort'; id: number }
+  /** A batch that is likely to be sent next, in place of the last one. No answer. */
+  | { method: 'prepare'; id: number; items: WireItem[] }
 
 export type FromChild = { id: number; ok: true; value: unknown } | { id: number; ok: false; failure: Failure }
 

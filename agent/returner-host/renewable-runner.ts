@@ -30,6 +30,9 @@ export function createRenewableRunner(make: () => Promise<Runner>): RenewableRun
       if (stopped) return { message: 'the returner is closed', untried: true }
       return (await ofToday()).call(items, signal)
     },
+    prepare(items) {
+      if (!stale && !stopped) current?.then((runner) => runner.prepare?.(items), () => {})
+    },
     probe: async () => (await ofToday()).probe(),
     renew() {
       stale = current !== undefined

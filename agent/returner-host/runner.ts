@@ -8,6 +8,8 @@ export type CallEnd = Failure | null
 export interface Runner {
   /** Hands a batch over; opens the returner first when it is not open. One call at a time. Never rejects. */
   call(items: WireItem[], signal: AbortSignal): Promise<CallEnd>
+  /** The items of a later call, the very same array: what can be done for them before may be done now. */
+  prepare?(items: WireItem[]): void
   /** Opens without sending anything, to see whether it can. */
   probe(): Promise<CallEnd>
   /** Closes for good. A running call is aborted. Called again, it waits for the same end. */

@@ -101,6 +101,38 @@ describe('a batch that is taken ahead', () => {
     expect(made.outbox.books('d')).toMatchObject({ delivered: 2, queued: 2 })
   })
 
+  it('is shown to the destination while the one before is under way, and is the very same when it goes', async () => {
+    const shown: unknown[] = []
+    const went: unknown[] = []
+    const made = waiting({
+      destination: {
+        prepare: (batch) => shown.push(batch),
+        answer: (batch) => {
+          went.push(batch)
+          return went.length === 1 ? first.promise : { kind: 'delivered' }
+        },
+      },
+    })
+    const first = Promise.withResolvers<SendResult>()
+    await four(made)
+    expect(shown.length).toBe(1)
+    expect(went.length).toBe(1)
+
+    first.resolve({ kind: 'delivered' })
+    await made.clock.advance(0)
+    expect(shown[0]).toBe(went[1])
+    expect(shown.length).toBe(1)
+  })
+
+  it('is not shown when it is large: the destination would hold two of them', async () => {
+    const shown: unknown[] = []
+    const made = waiting({ settings: { maxBatchBytes: 1 }, destination: { maxBatch: 1, prepare: (batch) => shown.push(batch) } })
+    await four(made)
+
+    expect(made.outbox.held('d')).toBe(2)
+    expect(shown).toEqual([])
+  })
+
   it('stays where it is when the bytes under way allow no more', async () => {
     const made = waiting({ settings: { maxInFlightBytes: 20 } })
     await four(made)
