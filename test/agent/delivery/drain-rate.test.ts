@@ -35,7 +35,8 @@ describe('the drain rate', () => {
       for (let index = 0; index < sends; index += 1) queues.push(sendOne(drain, waiting, maxBatch)?.queue ?? 'fresh')
 
       expect(queues.filter((queue) => queue === 'backlog').length).toBeGreaterThanOrEqual(Math.floor(sends / 5))
-    }))
+      // Small batches are the hard ones, and chance may leave them out.
+    }), { examples: [[1, 100]] })
   })
 
   it('leaves at least a fifth of the items too, and fresh ones never wait for more than that', () => {
