@@ -15,6 +15,7 @@ export const builtinModules: BuiltinModules = {
   hashutil: async () => (await import('./hashutil.ts')).default,
   http: async () => (await import('./http.ts')).default,
   locale: async () => (await import('./locale.ts')).default,
+  match: async () => (await import('./match.ts')).default,
   mine: async () => (await import('./mine.ts')).default,
   mount: async () => (await import('./mount.ts')).default,
   network: async () => (await import('./network.ts')).default,

@@ -3,7 +3,7 @@ import type { NotCompared, Row } from './row.ts'
 /** Grains that docs/salt-compatibility.md says only one of the two has. */
 const NOT_HERE = ['pythonexecutable', 'pythonpath', 'pythonversion', 'saltpath', 'zmqversion', 'package', 'brineversion', 'zfs_support', 'zfs_feature_flags']
 
-/** What concerns the minion itself: grains, pillar, mine, saltutil, schedule, event. */
+/** What concerns the minion itself: grains, pillar, match, mine, saltutil, schedule, event. */
 export const MINION: readonly Row[] = [
   { fun: 'grains.get', arg: ['role'] },
   { fun: 'grains.get', arg: ['no:such', 'x'] },
@@ -49,6 +49,27 @@ export const MINION: readonly Row[] = [
   { fun: 'pillar.obfuscate' },
   { fun: 'pillar.filter_by', arg: [{ interop: 'yes', default: 'no' }, 'role'] },
   { fun: 'pillar.ext', arg: [{ cmd_json: 'echo {\\"x\\": 1}' }], how: 'kind' },
+
+  { fun: 'match.compound', arg: ['G@role:interop and not no-such*'] },
+  { fun: 'match.compound', arg: ['and *'] },
+  { fun: 'match.compound', arg: ['L@cheese,foo and *'], kwarg: { minion_id: 'foo' } },
+  { fun: 'match.glob', arg: ['*'] },
+  { fun: 'match.glob', arg: ['web[0-9]'], kwarg: { minion_id: 'web1' } },
+  { fun: 'match.glob', arg: ['7'], kwarg: { minion_id: 7 } },
+  { fun: 'match.list', arg: ['a,b'], kwarg: { minion_id: 'b' } },
+  { fun: 'match.list', arg: [['a', 'b']], kwarg: { minion_id: 'c' } },
+  { fun: 'match.pcre', arg: ['.*'] },
+  { fun: 'match.pcre', arg: ['('] },
+  { fun: 'match.grain', arg: ['role:inter*'] },
+  { fun: 'match.grain', arg: ['role'] },
+  { fun: 'match.grain', arg: ['role|interop'], kwarg: { delimiter: '|' } },
+  { fun: 'match.grain_pcre', arg: ['role:inter(op|val)$'] },
+  { fun: 'match.pillar', arg: ['tree:leaf:*'] },
+  { fun: 'match.pillar', arg: ['tree:leaf:none'] },
+  { fun: 'match.pillar_pcre', arg: ['tree|leaf|.*'], kwarg: { delimiter: '|' } },
+  { fun: 'match.ipcidr', arg: ['0.0.0.0/0'] },
+  { fun: 'match.ipcidr', arg: ['203.0.113.7'] },
+  { fun: 'match.ipcidr', arg: ['no address'] },
 
   { fun: 'mine.send', arg: ['test.arg_clean', 'a'], kwarg: { b: 1 } },
   { fun: 'mine.send', arg: ['note'], kwarg: { mine_function: 'test.echo', text: 'hi' } },
