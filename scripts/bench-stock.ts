@@ -5,21 +5,21 @@
 import { parseArgs } from 'node:util'
 import { useBuild } from './bench/use-build.ts'
 import { measureBoth } from './lib/interop/bench.ts'
+import { findSalt } from './lib/interop/find-salt.ts'
 
 const { values } = parseArgs({
   options: {
     salt: { type: 'string' },
-    python: { type: 'string', default: 'python3' },
+    python: { type: 'string' },
     transport: { type: 'string', default: 'zeromq' },
     'idle-minutes': { type: 'string', default: '10' },
     'outage-seconds': { type: 'string', default: '120' },
     pings: { type: 'string', default: '200' },
   },
 })
-if (values.salt === undefined) {
-  console.log('bench:stock: skipped, no Salt source tree was given (--salt DIR)')
-} else {
+const tree = findSalt('bench:stock', { salt: values.salt, python: values.python })
+if (tree !== undefined) {
   useBuild()
-  const { salt: saltTree, python, transport } = values
-  await measureBoth({ saltTree, python, transport, idleMinutes: Number(values['idle-minutes']), outageSeconds: Number(values['outage-seconds']), pings: Number(values.pings) })
+  const { transport } = values
+  await measureBoth({ ...tree, transport, idleMinutes: Number(values['idle-minutes']), outageSeconds: Number(values['outage-seconds']), pings: Number(values.pings) })
 }

@@ -1,7 +1,7 @@
 /**
  * A run against a stock Salt master: `npm run interop -- --salt DIR [--python python3] [--transport ws|tcp|zeromq|all]`, where DIR holds the
- * `salt` package of a source tree (what Salt imports must be importable). Only that proves the wire; our own tests prove that we agree with
- * ourselves. Without `--transport` each one that the tree has is checked.
+ * `salt` package of a source tree (what Salt imports must be importable). Without `--salt` it is the Salt whose `salt-master` is on PATH, and where there is
+ * none, it says so. Only that proves the wire; our own tests prove that we agree with ourselves. Without `--transport` each one that the tree has is checked.
  *
  * `--stock-minion` compares our minion with a stock one instead, on the first of these transports;
  * `--suite commands|jobs|values|large|functions|caches` and `--only TEXT` choose a part of it.
@@ -17,6 +17,7 @@ import { parseArgs } from 'node:util'
 import type { TransportKind } from '../agent/transport/settings.ts'
 import { runChaos } from './lib/interop/chaos.ts'
 import { checkEmbeddedMaster } from './lib/interop/embedded-master.ts'
+import { findSalt } from './lib/interop/find-salt.ts'
 import { checkLife } from './lib/interop/life-checks.ts'
 import { compareWithStockMinion } from './lib/interop/suites.ts'
 import { checkTransport, transportsOf } from './lib/interop/transport-checks.ts'
@@ -25,7 +26,7 @@ import { recordSessions } from './lib/transcripts/record.ts'
 
 const OPTIONS = {
   salt: { type: 'string' },
-  python: { type: 'string', default: 'python3' },
+  python: { type: 'string' },
   transport: { type: 'string', default: 'all' },
   'stock-minion': { type: 'boolean' },
   chaos: { type: 'boolean' },
@@ -40,11 +41,8 @@ const OPTIONS = {
 
 async function main(): Promise<number> {
   const { values } = parseArgs({ options: OPTIONS })
-  if (values.salt === undefined) {
-    console.log('interop: skipped, no Salt source tree was given (--salt DIR)')
-    return 0
-  }
-  const tree = { saltTree: values.salt, python: values.python }
+  const tree = findSalt('interop', { salt: values.salt, python: values.python })
+  if (tree === undefined) return 0
   const transports = transportsOf(tree)
   if (transports.length === 0) throw new Error(`${tree.saltTree} holds no Salt source tree (salt/transport/*.py)`)
   const wanted = values.transport === 'all' ? transports : transports.filter((kind) => kind === values.transport)
