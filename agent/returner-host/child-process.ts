@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { getPriority, setPriority } from 'node:os'
 import type { Duplex, Readable } from 'node:stream'
@@ -65,12 +65,9 @@ export interface ReturnerProcess {
 /** Starts a process for one returner. Nothing is loaded yet. */
 export function startProcess(settings: ChildSettings, clock: Clock, log: Logger): ReturnerProcess {
   const mark = markOf(settings.stateDir, `${process.pid}.${clock.random()}`)
-  const child = spawn(process.execPath, [...nodeOptions(settings), childProgram, settings.stateDir], {
-    cwd: settings.stateDir,
-    env: { ...settings.environment, [markVariable]: mark },
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-    detached: true,
-  })
+  const attempt = spawned(settings, mark)
+  if (attempt instanceof Error) return unstarted(`it could not be started: ${attempt.message}`)
+  const child: ChildProcess = attempt
   // Without a free descriptor nothing was started: there are no streams then, only the error that follows.
   const channel = (child.stdio as typeof child.stdio | undefined)?.[3] as Duplex | undefined
   const waiting = new Map<number, (answer: Answer) => void>()
@@ -129,8 +126,7 @@ export function startProcess(settings: ChildSettings, clock: Clock, log: Logger)
       reason ??= why
       stopWatching()
       channel?.destroy()
-      const message = `the returner process ended: ${reason}`
-      for (const settle of waiting.values()) settle({ ok: false, failure: { message } })
+      for (const settle of waiting.values()) settle(answerOfEnded(reason))
       waiting.clear()
       resolve(reason)
     }
@@ -166,7 +162,7 @@ export function startProcess(settings: ChildSettings, clock: Clock, log: Logger)
     request: (body, started) =>
       new Promise<Answer>((resolve) => {
         if (reason !== undefined) {
-          resolve({ ok: false, failure: { message: `the returner process ended: ${reason}` } })
+          resolve(answerOfEnded(reason))
           return
         }
         lastId += 1
@@ -186,6 +182,40 @@ export function startProcess(settings: ChildSettings, clock: Clock, log: Logger)
       if (waiting.has(id)) tell({ method: 'abort', id })
     },
   }
+}
+
+/** The error, where the system refuses at once (ENOMEM, ENOTDIR): `spawn` throws that, and tells the rest by an event. */
+function spawned(settings: ChildSettings, mark: string): ChildProcess | Error {
+  try {
+    return spawn(process.execPath, [...nodeOptions(settings), childProgram, settings.stateDir], {
+      cwd: settings.stateDir,
+      env: { ...settings.environment, [markVariable]: mark },
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+      detached: true,
+    })
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error))
+  }
+}
+
+/** A process that never was: it has ended, like any other, and whoever asks it is told why. */
+function unstarted(reason: string): ReturnerProcess {
+  const nothing = (): void => {}
+  return {
+    pid: undefined,
+    ended: Promise.resolve(reason),
+    endReason: () => reason,
+    request: () => Promise.resolve(answerOfEnded(reason)),
+    prepare: () => 0,
+    abort: nothing,
+    kill: nothing,
+    dismiss: nothing,
+    setPolite: nothing,
+  }
+}
+
+function answerOfEnded(reason: string): Answer {
+  return { ok: false, failure: { message: `the returner process ended: ${reason}` } }
 }
 
 function nodeOptions(settings: ChildSettings): string[] {

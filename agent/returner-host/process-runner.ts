@@ -104,7 +104,8 @@ export function createProcessRunner(settings: ProcessRunnerSettings, clock: Cloc
     current = process
     void process.ended.then((reason) => died(process, reason))
     const opened = await loadOpen(process, prepared, settings.context, limits.startTimeoutMs, clock)
-    if (!isIn('starting')) return closed
+    // One that died meanwhile has been told of already, as any that dies is.
+    if (isIn('closed') || (opened.ok && !isIn('starting'))) return closed
     if (opened.ok) {
       setMode({ name: 'ready', process, deadlineMs: deadlineOf(opened.deadlineSeconds, limits) })
       return null
