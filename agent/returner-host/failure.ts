@@ -16,6 +16,8 @@ export interface Failure {
 }
 
 const maxMessage = 2000
+/** Of the errors of single returns together, characters: an answer that is too long would end the process, and what it acknowledged would count for nothing. */
+const maxErrors = 100_000
 const text = z.string().transform((message) => message.slice(0, maxMessage))
 
 /** What a returner's error may carry; anything else of it is left behind. */
@@ -33,7 +35,13 @@ export function failureOf(error: unknown): Failure {
   const thrown = typeof error === 'object' && error !== null ? (error as Record<string, unknown>) : {}
   const { code, afterMs, stored, rejected } = thrown
   const parsed = failureSchema.safeParse({ message, ...(typeof code === 'string' ? { code, afterMs, stored, rejected } : {}) })
-  return parsed.success ? withoutUndefined(parsed.data) : { message: message.slice(0, maxMessage) }
+  return parsed.success ? withBoundedErrors(withoutUndefined(parsed.data)) : { message: message.slice(0, maxMessage) }
+}
+
+function withBoundedErrors(failure: Failure): Failure {
+  if (failure.rejected === undefined) return failure
+  const each = Math.floor(maxErrors / failure.rejected.length)
+  return { ...failure, rejected: failure.rejected.map(({ key, error }) => ({ key, error: error.slice(0, each) })) }
 }
 
 /** zod keeps optional members as undefined; ours are absent. */
