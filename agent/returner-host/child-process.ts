@@ -115,9 +115,9 @@ export function startProcess(settings: ChildSettings, clock: Clock, log: Logger)
 
   function captureOutput(stream: Readable | null, name: string): void {
     if (stream === null) return
-    captureLines(stream, clock, (line, leftOut) => {
+    captureLines(stream, clock, settings.scrub, (line, leftOut) => {
       if (/JavaScript heap out of memory/.test(line)) outOfHeap = true
-      log.info({ pid: child.pid, stream: name, line: settings.scrub(line), leftOut }, 'a returner process printed')
+      log.info({ pid: child.pid, stream: name, line, leftOut }, 'a returner process printed')
     })
   }
 
