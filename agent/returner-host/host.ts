@@ -119,16 +119,20 @@ export function createReturnerHost(settings: ReturnerHostSettings, deps: Returne
 
   function createRunner(ref: DestinationRef, spec: ReturnerSpec): RenewableRunner {
     const stateDir = join(settings.stateDir, spec.returner)
-    mkdirSync(stateDir, { recursive: true, mode: 0o700 })
+    makeDirectory(stateDir)
+    const prepareStart = () => {
+      makeDirectory(stateDir)
+      return prepare(spec)
+    }
     const context = { minionId: settings.minionId, destination: ref.name, stateDir, cacheDir: settings.cacheDir }
     const log = logger.child({ destination: ref.name })
-    const inProcess = () => createProcessRunner({ limits: settings, child, context, prepare: () => prepare(spec) }, clock, log)
+    const inProcess = () => createProcessRunner({ limits: settings, child, context, prepare: prepareStart }, clock, log)
     return createRenewableRunner(async () => {
       const entry = await library.describe(spec.returner)
       // Patterns may take long on a hostile text: nothing of the agent waits for them.
       const hasPatterns = (rules(spec.returner, spec.retConfig).redaction?.patterns ?? []).length > 0
       if (entry?.definition?.isolation !== 'inline' || hasPatterns) return inProcess()
-      return createInlineRunner({ limits: settings, definition: entry.definition, context, prepare: () => prepare(spec) }, clock)
+      return createInlineRunner({ limits: settings, definition: entry.definition, context, prepare: prepareStart }, clock)
     })
   }
 
@@ -346,6 +350,15 @@ async function lookInto(
   for (const warning of prepared.warnings) deps.logger.debug({ warning }, 'an option is not a returner\'s')
   const { faults, sure } = await library.faults(spec.returner, prepared)
   return faults.length === 0 ? null : { message: faults.join('; '), hopeless: ownFault && sure }
+}
+
+/** Also at every start: what was there may have been taken away. Who needs it and does not find it says so. */
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 })
+  } catch {
+    // A returner may do without, and a process that cannot start there is a failure of its own.
+  }
 }
 
 function messageOf(error: unknown): string {

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { destinationRef } from '../../../agent/returner-host/destination.ts'
@@ -55,4 +55,15 @@ test('a returner whose process dies while it opens says how it died', async () =
   const died = expect.stringMatching(/^the returner process ended: exit code 3$/)
   expect(await destination.send([delivery(1)], notAborted)).toEqual({ kind: 'retry', error: died, untried: true })
   expect(await site.host.test('exits_opening')).toEqual({ ok: false, error: died })
+})
+
+test('a directory that was taken away is made again when a returner starts', async () => {
+  site = await startTestHost(['appends.ts'], (directory) => ({ appends: { file: join(directory, 'out') } }))
+  const destination = await site.destination('appends')
+  const stateDir = join(site.directory, 'state')
+  rmSync(stateDir, { recursive: true })
+
+  expect(await destination.send([delivery(1)], notAborted)).toEqual({ kind: 'delivered' })
+  expect(statSync(join(stateDir, 'appends')).mode & 0o777).toBe(0o700)
+  expect(statSync(stateDir).mode & 0o777).toBe(0o700)
 })
