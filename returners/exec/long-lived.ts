@@ -151,7 +151,7 @@ function converse(settings: Options, context: ReturnerContext): Conversation {
       said.clear()
       const question = Promise.withResolvers<unknown>()
       waiting = question
-      const limit = AbortSignal.any([signal, AbortSignal.timeout(settings.timeout * 1000)])
+      const limit = AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(settings.timeout * 1000))])
       const stop = () => breakOff(new Error(`${file} was ended: ${signal.aborted ? 'stopped' : `longer than ${settings.timeout} s`}`))
       limit.addEventListener('abort', stop)
       if (limit.aborted) stop()

@@ -34,7 +34,7 @@ export async function openServer(settings: Options, now: () => number): Promise<
       const url = new URL('/query', origin)
       url.searchParams.set('db', bucketOf(settings))
       const form = new URLSearchParams({ q: statement, params: JSON.stringify(parameters), epoch: 'ns' }).toString()
-      const reply = await call(url, form, 'application/x-www-form-urlencoded', AbortSignal.timeout(settings.timeout * 1000))
+      const reply = await call(url, form, 'application/x-www-form-urlencoded', AbortSignal.timeout(Math.ceil(settings.timeout * 1000)))
       const error = influxError(url, reply, now())
       if (error !== null) throw error
       if (reply.cut) throw new Error(`${url.origin}: the answer is longer than ${MAX_ANSWER_BYTES} bytes`)

@@ -13,7 +13,7 @@ export class StoppedError extends Error {
  *   `work` threw
  */
 export async function bounded<T>(seconds: number, place: string, signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const limit = AbortSignal.timeout(seconds * 1000)
+  const limit = AbortSignal.timeout(Math.ceil(seconds * 1000))
   try {
     return await work(AbortSignal.any([signal, limit]))
   } catch (error) {

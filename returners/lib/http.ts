@@ -40,7 +40,7 @@ const certificateCode = /^(CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|ERR_TLS_CERT|
  * @throws OperatorError for certificates, a plain Error (retried) for network failures and for a request that took too long.
  */
 export async function send(call: HttpCall): Promise<HttpReply> {
-  const signal = AbortSignal.any([call.signal, AbortSignal.timeout(call.timeoutMs)])
+  const signal = AbortSignal.any([call.signal, AbortSignal.timeout(Math.ceil(call.timeoutMs))])
   const peer = `${call.method} ${call.url.origin}`
   try {
     const { request, reply } = begin(call, signal)

@@ -103,7 +103,7 @@ export async function runProgram(plan: ProgramPlan, { input, timeout, signal, ru
   const [file] = plan.command
   const program = startProgram(plan, 'ignore')
   running.add(program)
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(timeout * 1000)])
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(timeout * 1000))])
   const stop = () => killGroup(program)
   limit.addEventListener('abort', stop)
   try {

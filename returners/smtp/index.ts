@@ -56,7 +56,7 @@ async function openServer(settings: Options, context: ReturnerContext): Promise<
     async eventReturn(events: SaltEvent[]) {
       for (const event of events) {
         const id = JSON.stringify(event)
-        await deliver(id, await composer.compose('event', valuesOfEvent(event), id), AbortSignal.timeout((settings.timeout + settings.connect_timeout) * 1000))
+        await deliver(id, await composer.compose('event', valuesOfEvent(event), id), AbortSignal.timeout(Math.ceil((settings.timeout + settings.connect_timeout) * 1000)))
       }
     },
     close: () => lease.close(),

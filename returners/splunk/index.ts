@@ -47,7 +47,7 @@ async function openCollector(settings: Options, context: ReturnerContext): Promi
     returner: (items: ReturnItem[], signal) => post(items.map(({ ret, json }) => eventText(timeOf(ret.jid, context.now()), json)), signal),
     eventReturn: (events: SaltEvent[]) => {
       const texts = events.map((event) => eventText(seconds(context.now() * 1000), JSON.stringify(event)))
-      return post(texts, AbortSignal.timeout(settings.timeout * 1000))
+      return post(texts, AbortSignal.timeout(Math.ceil(settings.timeout * 1000)))
     },
     close: async () => agent.destroy(),
   }
