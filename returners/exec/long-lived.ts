@@ -15,6 +15,7 @@
  */
 import { OperatorError, PartialError, PermanentError, type ReturnerContext, type ReturnerHandle, type ReturnItem, RetryAfterError, z } from '../contract.ts'
 import { collectMessage, howItEnded, killGroup, lastWordsMs, type Program, startError, startProgram } from '../lib/program.ts'
+import { timeLimit } from '../lib/time-limit.ts'
 import type { Options } from './options.ts'
 import { planOf } from './program.ts'
 
@@ -151,7 +152,7 @@ function converse(settings: Options, context: ReturnerContext): Conversation {
       said.clear()
       const question = Promise.withResolvers<unknown>()
       waiting = question
-      const limit = AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(settings.timeout * 1000))])
+      const limit = AbortSignal.any([signal, timeLimit(settings.timeout)])
       const stop = () => breakOff(new Error(`${file} was ended: ${signal.aborted ? 'stopped' : `longer than ${settings.timeout} s`}`))
       limit.addEventListener('abort', stop)
       if (limit.aborted) stop()

@@ -2,6 +2,7 @@ import type { Agent } from 'node:https'
 import { OperatorError, PermanentError } from '../contract.ts'
 import { openAgent } from '../lib/http-client.ts'
 import { type HttpReply, replyError, send } from '../lib/http.ts'
+import { timeLimit } from '../lib/time-limit.ts'
 import { lineOf, type Point } from './line-protocol.ts'
 import type { Options } from './options.ts'
 
@@ -34,7 +35,7 @@ export async function openServer(settings: Options, now: () => number): Promise<
       const url = new URL('/query', origin)
       url.searchParams.set('db', bucketOf(settings))
       const form = new URLSearchParams({ q: statement, params: JSON.stringify(parameters), epoch: 'ns' }).toString()
-      const reply = await call(url, form, 'application/x-www-form-urlencoded', AbortSignal.timeout(Math.ceil(settings.timeout * 1000)))
+      const reply = await call(url, form, 'application/x-www-form-urlencoded', timeLimit(settings.timeout))
       const error = influxError(url, reply, now())
       if (error !== null) throw error
       if (reply.cut) throw new Error(`${url.origin}: the answer is longer than ${MAX_ANSWER_BYTES} bytes`)

@@ -1,4 +1,5 @@
 import { PartialError } from '../contract.ts'
+import { timeLimit } from './time-limit.ts'
 
 /** The time was up, or the call was stopped: nobody knows what the other side has done. */
 export class StoppedError extends Error {
@@ -13,7 +14,7 @@ export class StoppedError extends Error {
  *   `work` threw
  */
 export async function bounded<T>(seconds: number, place: string, signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const limit = AbortSignal.timeout(Math.ceil(seconds * 1000))
+  const limit = timeLimit(seconds)
   try {
     return await work(AbortSignal.any([signal, limit]))
   } catch (error) {

@@ -2,6 +2,7 @@ import { type ClientRequest, type IncomingMessage, request as plainRequest } fro
 import { type Agent, request as tlsRequest } from 'node:https'
 import { OperatorError, PermanentError, RetryAfterError } from '../contract.ts'
 import { errorCode, errorText } from './error-code.ts'
+import { timeLimit } from './time-limit.ts'
 
 /** What came back, as far as a returner needs it. */
 export interface HttpReply {
@@ -40,7 +41,7 @@ const certificateCode = /^(CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|ERR_TLS_CERT|
  * @throws OperatorError for certificates, a plain Error (retried) for network failures and for a request that took too long.
  */
 export async function send(call: HttpCall): Promise<HttpReply> {
-  const signal = AbortSignal.any([call.signal, AbortSignal.timeout(Math.ceil(call.timeoutMs))])
+  const signal = AbortSignal.any([call.signal, timeLimit(call.timeoutMs / 1000)])
   const peer = `${call.method} ${call.url.origin}`
   try {
     const { request, reply } = begin(call, signal)

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { OperatorError } from '../contract.ts'
 import { errorCode, errorText } from './error-code.ts'
+import { timeLimit } from './time-limit.ts'
 
 /** A program that runs. */
 export type Program = ChildProcess
@@ -103,7 +104,7 @@ export async function runProgram(plan: ProgramPlan, { input, timeout, signal, ru
   const [file] = plan.command
   const program = startProgram(plan, 'ignore')
   running.add(program)
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(timeout * 1000))])
+  const limit = AbortSignal.any([signal, timeLimit(timeout)])
   const stop = () => killGroup(program)
   limit.addEventListener('abort', stop)
   try {

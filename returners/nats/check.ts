@@ -1,6 +1,7 @@
 import type { StreamInfo } from '@nats-io/jetstream'
 import type { ReturnerContext, TargetFinding } from '../contract.ts'
 import { wildName } from '../lib/message-text.ts'
+import { timeLimit } from '../lib/time-limit.ts'
 import { connectNats, loadNats, placeOf } from './connection.ts'
 import { natsError } from './errors.ts'
 import type { Options } from './options.ts'
@@ -10,7 +11,7 @@ const NANOS = 1_000_000_000
 /** Looks for the stream, its subjects and its memory of what it has; makes it when wished. Needs the right to ask for streams. */
 export async function checkStream(settings: Options, _context: ReturnerContext, { create }: { create: boolean }): Promise<TargetFinding[]> {
   const driver = await loadNats()
-  const connection = await connectNats(driver, settings, AbortSignal.timeout(Math.ceil(settings.connect_timeout * 1000)))
+  const connection = await connectNats(driver, settings, timeLimit(settings.connect_timeout))
   try {
     const { streams } = await driver.jetstreamManager(connection, { timeout: settings.timeout * 1000 })
     const found = await streams.info(settings.stream).catch((error: unknown) => {

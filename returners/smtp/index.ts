@@ -2,6 +2,7 @@ import { defineReturner, PermanentError, type ReturnerContext, type ReturnerHand
 import { bounded } from '../lib/bounded.ts'
 import { createLease } from '../lib/lease.ts'
 import { settleBatch } from '../lib/settle-batch.ts'
+import { timeLimit } from '../lib/time-limit.ts'
 import { untilAborted } from '../lib/until-aborted.ts'
 import { connectMail, loadMail, type MailConnection, placeOf } from './connection.ts'
 import { mailError } from './errors.ts'
@@ -56,7 +57,7 @@ async function openServer(settings: Options, context: ReturnerContext): Promise<
     async eventReturn(events: SaltEvent[]) {
       for (const event of events) {
         const id = JSON.stringify(event)
-        await deliver(id, await composer.compose('event', valuesOfEvent(event), id), AbortSignal.timeout(Math.ceil((settings.timeout + settings.connect_timeout) * 1000)))
+        await deliver(id, await composer.compose('event', valuesOfEvent(event), id), timeLimit(settings.timeout + settings.connect_timeout))
       }
     },
     close: () => lease.close(),

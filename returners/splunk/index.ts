@@ -5,6 +5,7 @@ import {
 import { openAgent } from '../lib/http-client.ts'
 import { type HttpReply, replyError, send } from '../lib/http.ts'
 import { jidMicros } from '../lib/jid.ts'
+import { timeLimit } from '../lib/time-limit.ts'
 import { type Options, options } from './options.ts'
 
 export default defineReturner<Options>({
@@ -47,7 +48,7 @@ async function openCollector(settings: Options, context: ReturnerContext): Promi
     returner: (items: ReturnItem[], signal) => post(items.map(({ ret, json }) => eventText(timeOf(ret.jid, context.now()), json)), signal),
     eventReturn: (events: SaltEvent[]) => {
       const texts = events.map((event) => eventText(seconds(context.now() * 1000), JSON.stringify(event)))
-      return post(texts, AbortSignal.timeout(Math.ceil(settings.timeout * 1000)))
+      return post(texts, timeLimit(settings.timeout))
     },
     close: async () => agent.destroy(),
   }
